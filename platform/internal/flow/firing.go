@@ -1,0 +1,35 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Firing tells the healer that an episode fires, and is told again on every
+// evaluation while it does: healing is triggered by the level, not the edge.
+type Firing struct {
+	Policy     PolicyRow
+	Episode    vigil.Episode
+	Decision   string // id of the decision row
+	Series     vigil.Series
+	SampleAt   time.Time
+	ReceivedAt time.Time
+	Value      float64
+	Reason     string
+	Trail      *Trail      // spans that led to the sample; nil when a tick fired
+	Trace      SpanContext // of the evaluate span; what the healer does is its child
+	Spans      []Span      // the evaluate span itself, exported with the trail
+}
+
+// Judged tells the healer what a policy says of a target now. On a tick
+// without new samples SampleAt and ReceivedAt stay old, so that silence can
+// never pass for health.
+type Judged struct {
+	Policy     string
+	Target     vigil.Target
+	Verdict    vigil.Verdict
+	Value      float64
+	SampleAt   time.Time
+	ReceivedAt time.Time
+}

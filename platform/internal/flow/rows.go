@@ -1,0 +1,96 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// SeriesRow is an interned series on its way to or from disk.
+type SeriesRow struct {
+	ID   uint64
+	Meta vigil.Series
+}
+
+// LogGroup is one group commit of the metric log: the series it is the first
+// to mention and one columnar blob.
+type LogGroup struct {
+	NewSeries []SeriesRow
+	Blob      []byte
+	Checksum  uint32 // CRC-32C of Blob
+	Samples   int
+	MinTime   int64 // unix nanoseconds, of the samples
+	MaxTime   int64
+}
+
+// LogRow is a LogGroup read back.
+type LogRow struct {
+	ID       int64
+	Blob     []byte
+	Checksum uint32
+}
+
+// ModuleRow is a module with its bytes, on its way to disk.
+type ModuleRow struct {
+	vigil.Module
+	Manifest vigil.Manifest
+	Wasm     []byte
+}
+
+// PolicyRow is an applied policy with what the collector added to it.
+type PolicyRow struct {
+	vigil.Policy
+	Digest    string    `json:"digest"` // the module that Module named when it was applied
+	Revision  int64     `json:"revision"`
+	AppliedAt time.Time `json:"applied_at"`
+	AppliedBy string    `json:"applied_by"`
+}
+
+// SeedAction is a row of the seed's actions table.
+type SeedAction struct {
+	ID        string    `json:"id"`
+	Target    string    `json:"target"`
+	Action    string    `json:"action"`
+	Status    string    `json:"status"`
+	Details   string    `json:"details"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// TargetMemory is what guards must remember of a target across restarts.
+type TargetMemory struct {
+	Target  vigil.Target
+	Fence   uint64      // highest fence token ever given
+	Deeds   []time.Time // ends of recent attempts, newest last, bounded
+	Updated time.Time
+}
+
+// Change is what one step of the healer makes durable, in one transaction.
+type Change struct {
+	Remediations []vigil.Remediation // Version is the one after the change
+	Targets      []TargetMemory
+	KillSwitch   *KillSwitch
+	Audit        []vigil.AuditRecord
+}
+
+// KillSwitch stops every new action while engaged; only a person lifts it.
+type KillSwitch struct {
+	Engaged bool      `json:"engaged"`
+	By      string    `json:"by,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+}
+
+// Treatment is all the healer must know after a restart.
+type Treatment struct {
+	Open       []vigil.Remediation
+	Targets    []TargetMemory
+	KillSwitch KillSwitch
+}
+
+// RemediationFilter narrows a list of remediations, newest first.
+type RemediationFilter struct {
+	State  vigil.State
+	Target string
+	Policy string
+	Limit  int // 0 means 50
+}

@@ -1,0 +1,121 @@
+package vigil
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ModuleKind says what a module may be used for.
+type ModuleKind string
+
+// The kinds of module.
+const (
+	PolicyModule ModuleKind = "policy"
+	ActionModule ModuleKind = "action"
+)
+
+// Manifest is what a module says about itself: module.yaml beside its source,
+// embedded as canonical JSON in the custom section vigil.manifest.
+type Manifest struct {
+	Schema      int             `json:"schema"` // 1
+	ABI         int             `json:"abi"`    // 1
+	Kind        ModuleKind      `json:"kind"`
+	Name        string          `json:"name"`
+	Version     string          `json:"version"`
+	Description string          `json:"description,omitempty"`
+	Licence     string          `json:"licence,omitempty"`
+	Settings    json.RawMessage `json:"settings,omitempty"` // JSON Schema
+	Idempotent  bool            `json:"idempotent,omitempty"`
+	Requires    []Requirement   `json:"requires,omitempty"`
+}
+
+// Requirement is a capability that a module asks for, and why.
+type Requirement struct {
+	Capability string `json:"capability"` // for example service.restart
+	Target     string `json:"target"`     // a pattern, for example service:*
+	Why        string `json:"why"`
+}
+
+// Module is an uploaded module as the registry knows it. Its name is the
+// digest of its bytes; name and version are labels.
+type Module struct {
+	Digest     string        `json:"digest"` // sha256:…
+	Name       string        `json:"name"`
+	Version    string        `json:"version"`
+	Kind       ModuleKind    `json:"kind"`
+	Requires   []Requirement `json:"requires"`
+	Idempotent bool          `json:"idempotent,omitempty"`
+	Size       int           `json:"size"`
+	BuiltIn    bool          `json:"built_in,omitempty"`
+	UploadedAt time.Time     `json:"uploaded_at"`
+	UploadedBy string        `json:"uploaded_by"`
+}
+
+// Grant is what one module digest may do, to which targets, how often, until
+// when, and who said so. A digest without a grant may do nothing.
+type Grant struct {
+	ID         string    `json:"id"`
+	Digest     string    `json:"digest"`
+	Capability string    `json:"capability"` // service.restart, or service.* for a family
+	Target     string    `json:"target"`     // a pattern, for example service:web-*
+	Budget     Rate      `json:"budget,omitzero"`
+	Expires    time.Time `json:"expires,omitzero"`
+	By         string    `json:"by"`
+	At         time.Time `json:"at"`
+}
+
+// ActionInput is what an action module's vigil_run receives.
+type ActionInput struct {
+	Remediation string          `json:"remediation"`
+	Attempt     int             `json:"attempt"`
+	Previous    string          `json:"previous,omitempty"` // "unknown": an earlier start may have run
+	Target      Target          `json:"target"`
+	Reason      string          `json:"reason"`
+	With        json.RawMessage `json:"with,omitempty"`
+	DryRun      bool            `json:"dry_run,omitempty"`
+}
+
+// ActionOutput is what vigil_run answers.
+type ActionOutput struct {
+	OK      bool            `json:"ok"`
+	Code    string          `json:"code,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// ServiceRequest is the request of the capabilities service.status, .start,
+// .stop, .restart and .reload.
+type ServiceRequest struct {
+	Service string `json:"service"`
+	DryRun  bool   `json:"dry_run,omitempty"`
+}
+
+// ServiceStatus answers every service capability: how the service stands after
+// the deed.
+type ServiceStatus struct {
+	Service   string    `json:"service"`
+	Driver    string    `json:"driver"`
+	Up        bool      `json:"up"`
+	PID       int       `json:"pid,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	PIDBefore int       `json:"pid_before,omitempty"`
+	URL       string    `json:"url,omitempty"` // demo services only: where /burn and /crash live
+}
+
+// CallReply is the envelope of every host call's answer to a guest.
+type CallReply struct {
+	OK      bool            `json:"ok"`
+	Code    string          `json:"code,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// Remediator is a pair of hands: a process that leases remediations for the
+// services it can reach.
+type Remediator struct {
+	ID       string          `json:"id"`
+	Host     string          `json:"host"`
+	Labels   Labels          `json:"labels,omitempty"`
+	Services []ServiceStatus `json:"services"`
+	SeenAt   time.Time       `json:"seen_at,omitzero"`
+}

@@ -1,0 +1,156 @@
+package vigil
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"time"
+)
+
+// Mode says how far a policy may go.
+type Mode string
+
+// The modes. New policies start in Shadow.
+const (
+	Disabled Mode = "disabled" // not evaluated
+	Shadow   Mode = "shadow"   // decides and records
+	Suggest  Mode = "suggest"  // asks a person
+	Auto     Mode = "auto"     // acts
+)
+
+// Policy binds a module to the series it judges, the target it protects, the
+// runbook that treats it and the guards that hold it back. It is never called
+// a rule or an alert.
+type Policy struct {
+	Name       string          `json:"name"`
+	Module     string          `json:"module"` // name, name@version or sha256:…
+	Select     string          `json:"select"` // a PromQL vector selector
+	Settings   json.RawMessage `json:"settings,omitempty"`
+	Target     string          `json:"target"` // text and {{label}}, nothing else
+	Group      string          `json:"group,omitempty"`
+	For        Duration        `json:"for"`
+	RecoverFor Duration        `json:"recover_for"`
+	Interval   Duration        `json:"interval"` // evaluation interval: a tick comes this often, samples or not
+	Lookback   Duration        `json:"lookback"` // a series silent longer than this is no_data
+	Mode       Mode            `json:"mode"`
+	Guards     Guards          `json:"guards"`
+	Runbook    []Step          `json:"runbook"`
+	Verify     Verify          `json:"verify"`
+}
+
+// Guards are the limits on acting. Every one has a default.
+type Guards struct {
+	Cooldown Duration `json:"cooldown"` // wait after an action on the target ended
+	Warmup   Duration `json:"warmup"`   // no action this soon after a start
+	Budget   Rate     `json:"budget"`   // attempts per target, then exhausted
+	MaxAge   Duration `json:"max_age"`  // a remediation older than this is not started
+}
+
+// Step is one rung of a runbook: an action module, its parameters, its timeout.
+type Step struct {
+	Action  string          `json:"action"`
+	With    json.RawMessage `json:"with,omitempty"`
+	Timeout Duration        `json:"timeout"`
+}
+
+// Verify says how healing is shown: wait Stabilise, then the same policy must
+// judge the target clear before Window ends.
+type Verify struct {
+	Stabilise Duration `json:"stabilise"`
+	Window    Duration `json:"window"`
+}
+
+// DefaultPolicy returns the defaults that ParsePolicy lays a document over.
+func DefaultPolicy() Policy {
+	d := func(v time.Duration) Duration { return Duration(v) }
+	return Policy{
+		RecoverFor: d(30 * time.Second),
+		Interval:   d(10 * time.Second),
+		Lookback:   d(5 * time.Minute),
+		Mode:       Shadow,
+		Guards: Guards{
+			Cooldown: d(5 * time.Minute),
+			Warmup:   d(20 * time.Second),
+			Budget:   Rate{N: 3, Per: d(time.Hour)},
+			MaxAge:   d(10 * time.Minute),
+		},
+		Verify: Verify{Stabilise: d(30 * time.Second), Window: d(5 * time.Minute)},
+	}
+}
+
+// DefaultTimeout bounds an action whose step names no timeout.
+const DefaultTimeout = Duration(30 * time.Second)
+
+var (
+	policyName  = regexp.MustCompile(`^[a-z0-9][a-z0-9\-]{0,62}$`)
+	placeholder = regexp.MustCompile(`\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}`)
+)
+
+// ParsePolicy reads a policy from JSON over the defaults and checks all that
+// can be checked without its module. Errors are Invalid and name the field.
+func ParsePolicy(doc []byte) (Policy, error) {
+	p := DefaultPolicy()
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			return Policy{}, e
+		}
+		return Policy{}, &Error{Kind: Invalid, Code: "policy_invalid", Msg: "policy: " + err.Error()}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Policy{}, Errorf(Invalid, "policy_invalid", "policy: more than one document")
+	}
+	for i := range p.Runbook {
+		if p.Runbook[i].Timeout == 0 {
+			p.Runbook[i].Timeout = DefaultTimeout
+		}
+	}
+	return p, p.Check()
+}
+
+// Check reports the first thing that makes the policy inadmissible.
+func (p Policy) Check() error {
+	bad := func(field, format string, args ...any) error {
+		return Errorf(Invalid, "policy_invalid", "policy "+p.Name+": "+field+": "+format, args...).With("field", field)
+	}
+	switch {
+	case !policyName.MatchString(p.Name):
+		return bad("name", "want lower-case letters, digits and dashes, at most 63")
+	case p.Module == "":
+		return bad("module", "missing; name an uploaded module (see vigil module ls)")
+	case p.Select == "":
+		return bad("select", "an empty selector matches nothing; name a metric, for example cpu_usage")
+	case p.Mode != Disabled && p.Mode != Shadow && p.Mode != Suggest && p.Mode != Auto:
+		return bad("mode", "%q is none of disabled, shadow, suggest, auto", p.Mode)
+	case p.Interval.D() < 100*time.Millisecond:
+		return bad("interval", "want at least 100ms")
+	case len(p.Runbook) > 16:
+		return bad("runbook", "at most 16 steps")
+	case p.Mode == Auto && len(p.Runbook) == 0:
+		return bad("runbook", "mode auto needs at least one step")
+	}
+	for _, s := range p.Runbook {
+		if s.Action == "" {
+			return bad("runbook", "a step names no action")
+		}
+		if s.Timeout.D() > time.Hour {
+			return bad("runbook", "a timeout is at most 1h")
+		}
+	}
+	if _, err := ParseTarget(placeholder.ReplaceAllString(p.Target, "x")); err != nil {
+		return AsError(err).With("field", "target")
+	}
+	return nil
+}
+
+// RenderTarget fills the policy's target template from a series' labels. A
+// missing label or a value that is no name gives code target_out_of_scope.
+func (p Policy) RenderTarget(s Series) (Target, error) {
+	return ParseTarget(placeholder.ReplaceAllStringFunc(p.Target, func(m string) string {
+		return s.Get(string(bytes.Trim([]byte(m), "{} \t")))
+	}))
+}
