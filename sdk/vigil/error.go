@@ -20,6 +20,8 @@ const (
 	TooLarge                 // over a size limit
 	Busy                     // over capacity now; retry after a while
 	Timeout                  // not done in time
+	Unsupported              // a media type or encoding nobody here reads
+	Unavailable              // a part Vigil stands on is broken or taken; a person must look (503)
 )
 
 // Error is the one error shape that crosses a boundary (HTTP, CLI, guest).

@@ -13,41 +13,41 @@ type Lease struct {
 	Attempt     int             `json:"attempt"`
 	Previous    string          `json:"previous,omitempty"`
 	Fence       uint64          `json:"fence"` // higher than any before on this target
-	Target      Target    `json:"target"`
+	Target      Target          `json:"target"`
 	Reason      string          `json:"reason"`
 	Action      string          `json:"action"` // the module's name, for people
 	Digest      string          `json:"digest"` // the module to run
 	With        json.RawMessage `json:"with,omitempty"`
-	Grants      []Grant   `json:"grants"`
-	Timeout     Duration  `json:"timeout"`
-	Heartbeat   Duration  `json:"heartbeat"` // beat at least this often
+	Grants      []Grant         `json:"grants"`
+	Timeout     Duration        `json:"timeout"`
+	Heartbeat   Duration        `json:"heartbeat"` // beat at least this often
 	Until       time.Time       `json:"until"`
 	Trace       string          `json:"trace,omitempty"` // traceparent of the lease's span
 }
 
 // Report is how an attempt ended, as its remediator tells it.
 type Report struct {
-	Remediation string           `json:"remediation"`
-	Attempt     int              `json:"attempt"`
-	Fence       uint64           `json:"fence"`
-	OK          bool             `json:"ok"`
-	Started     bool             `json:"started"` // false: nothing happened, it may be leased again
-	Code        string           `json:"code,omitempty"`
-	Message     string           `json:"message,omitempty"`
-	StartedAt   time.Time        `json:"started_at"`
-	EndedAt     time.Time        `json:"ended_at"`
-	PID         int              `json:"pid,omitempty"` // of the service after the deed
-	PIDBefore   int              `json:"pid_before,omitempty"`
+	Remediation string     `json:"remediation"`
+	Attempt     int        `json:"attempt"`
+	Fence       uint64     `json:"fence"`
+	OK          bool       `json:"ok"`
+	Started     bool       `json:"started"` // false: nothing happened, it may be leased again
+	Code        string     `json:"code,omitempty"`
+	Message     string     `json:"message,omitempty"`
+	StartedAt   time.Time  `json:"started_at"`
+	EndedAt     time.Time  `json:"ended_at"`
+	PID         int        `json:"pid,omitempty"` // of the service after the deed
+	PIDBefore   int        `json:"pid_before,omitempty"`
 	Calls       []HostCall `json:"calls,omitempty"`
-	Log         []string         `json:"log,omitempty"`
+	Log         []string   `json:"log,omitempty"`
 }
 
 // Wish is a person's request for a remediation: POST /remediate.
 type Wish struct {
-	By     string       `json:"by"`
+	By     string `json:"by"`
 	Target Target `json:"target"`
-	Action string       `json:"action"` // module name, for example restart-service
-	Reason string       `json:"reason,omitempty"`
-	Trace  string       `json:"trace,omitempty"`
-	Key    string       `json:"key,omitempty"` // Idempotency-Key: the same wish again is the same remediation
+	Action string `json:"action"` // module name, for example restart-service
+	Reason string `json:"reason,omitempty"`
+	Trace  string `json:"trace,omitempty"`
+	Key    string `json:"key,omitempty"` // Idempotency-Key: the same wish again is the same remediation
 }

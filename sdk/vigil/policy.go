@@ -42,10 +42,10 @@ type Policy struct {
 
 // Guards are the limits on acting. Every one has a default.
 type Guards struct {
-	Cooldown Duration `json:"cooldown"` // wait after an action on the target ended
-	Warmup   Duration `json:"warmup"`   // no action this soon after a start
-	Budget   Rate     `json:"budget"`   // attempts per target, then exhausted
-	MaxAge   Duration `json:"max_age"`  // a remediation older than this is not started
+	Cooldown Duration `json:"cooldown"`        // wait after an action on the target ended
+	Warmup   Duration `json:"warmup"`          // no action this soon after a start
+	Budget   Rate     `json:"budget,omitzero"` // attempts per target, then exhausted
+	MaxAge   Duration `json:"max_age"`         // a remediation older than this is not started
 }
 
 // Step is one rung of a runbook: an action module, its parameters, its timeout.

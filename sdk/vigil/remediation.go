@@ -24,7 +24,8 @@ type Remediation struct {
 	Origin       Origin       `json:"origin"`
 	By           string       `json:"by"` // principal that asked, or policy:NAME
 	Policy       string       `json:"policy,omitempty"`
-	Digest       string       `json:"digest,omitempty"` // of the policy's module
+	Digest       string       `json:"digest,omitempty"`   // of the policy's module
+	Revision     int64        `json:"revision,omitempty"` // of the policy it was planned with
 	Episode      string       `json:"episode,omitempty"`
 	Decision     string       `json:"decision,omitempty"`
 	Target       Target       `json:"target"`
@@ -42,10 +43,12 @@ type Remediation struct {
 	SampleAt     time.Time    `json:"sample_at,omitzero"`   // time of the sample that fired
 	ReceivedAt   time.Time    `json:"received_at,omitzero"` // when the collector received it
 	CreatedAt    time.Time    `json:"created_at"`
+	PlannedAt    time.Time    `json:"planned_at,omitzero"` // when the present step was decided; max_age counts from it
 	UpdatedAt    time.Time    `json:"updated_at"`
 	EndedAt      time.Time    `json:"ended_at,omitzero"`
-	Trace        string       `json:"trace,omitempty"` // W3C traceparent the story hangs on
-	Version      int64        `json:"version"`         // compare-and-set counter
+	Trace        string       `json:"trace,omitempty"`       // W3C traceparent the story hangs on
+	ParentSpan   string       `json:"parent_span,omitempty"` // hex id of the span that Trace's span is a child of
+	Version      int64        `json:"version"`               // compare-and-set counter
 }
 
 // Attempt is one run of one action.
@@ -82,14 +85,15 @@ type HostCall struct {
 
 // Verification is how healing was shown, or was not.
 type Verification struct {
-	After   time.Time `json:"after,omitzero"` // only samples newer than this count
-	From    time.Time `json:"from,omitzero"`  // After plus the time to stabilise
-	Until   time.Time `json:"until,omitzero"`
-	ClearAt time.Time `json:"clear_at,omitzero"` // since when fresh samples are clear
-	Seen    int       `json:"seen"`              // fresh judgements so far
-	Firing  bool      `json:"firing"`            // what the newest one said
-	Value   float64   `json:"value"`
-	WantPID int       `json:"want_pid,omitempty"` // manual: the service must be up with this pid
+	After    time.Time `json:"after,omitzero"` // only samples newer than this count
+	From     time.Time `json:"from,omitzero"`  // After plus the time to stabilise
+	Until    time.Time `json:"until,omitzero"`
+	ClearAt  time.Time `json:"clear_at,omitzero"`  // since when fresh samples are clear
+	SampleAt time.Time `json:"sample_at,omitzero"` // time of the newest fresh sample judged
+	Seen     int       `json:"seen"`               // fresh judgements so far
+	Firing   bool      `json:"firing"`             // what the newest one said
+	Value    float64   `json:"value"`
+	WantPID  int       `json:"want_pid,omitempty"` // manual: the service must be up with this pid
 }
 
 // Open reports whether the remediation occupies its target.

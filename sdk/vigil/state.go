@@ -47,7 +47,7 @@ func Machine() []Transition {
 		{Failed, nil, "failed", "did not heal its target"},
 		{Inconclusive, nil, "failed", "ended without a fresh sample that shows whether it healed"},
 		{TimedOut, nil, "failed", "ran out of time"},
-		{Unknown, []State{Planned}, "failed", "lost its executor and may have run"},
+		{Unknown, []State{Planned, Verifying, Failed}, "failed", "lost its executor and may have run"},
 		{Skipped, nil, "cancelled", "was skipped before it started"},
 		{Cancelled, nil, "cancelled", "was cancelled before it started"},
 	}
@@ -66,7 +66,8 @@ func (s State) row() Transition {
 func (s State) CanBecome(next State) bool { return slices.Contains(s.row().To, next) }
 
 // Final reports whether no edge leaves s on its own. Unknown counts as final:
-// only a person, or an idempotent action's second attempt, leaves it.
+// only a person, an idempotent action's second attempt or the executor's late
+// report leaves it.
 func (s State) Final() bool { return len(s.row().To) == 0 || s == Unknown }
 
 // Seed is the state in the seed's five words: pending, running, completed,
@@ -91,6 +92,7 @@ const (
 	BlockDuplicate  BlockReason = "duplicate"
 	BlockTargetBusy BlockReason = "target_busy"
 	BlockCooldown   BlockReason = "cooldown"
+	BlockBackoff    BlockReason = "backoff" // the last lease came back unused
 	BlockExhausted  BlockReason = "exhausted"
 	BlockDenied     BlockReason = "capability_denied"
 	BlockApproval   BlockReason = "awaiting_approval"

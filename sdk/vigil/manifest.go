@@ -1,0 +1,63 @@
+package vigil
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+)
+
+// ManifestSection is the custom section of a module that holds its manifest as
+// canonical JSON.
+const ManifestSection = "vigil.manifest"
+
+// MaxModuleSize bounds a module's bytes.
+const MaxModuleSize = 16 << 20
+
+var (
+	moduleName    = regexp.MustCompile(`^[a-z0-9][a-z0-9\-]{0,62}$`)
+	moduleVersion = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+\-]{0,62}$`)
+)
+
+// ParseManifest reads a manifest from JSON and checks it. A field it does not
+// know is refused: a module that means something by it would be misunderstood.
+func ParseManifest(doc []byte) (Manifest, error) {
+	var m Manifest
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m); err != nil {
+		return Manifest{}, &Error{Kind: Invalid, Code: "module_manifest", Msg: "manifest: " + err.Error()}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Manifest{}, Errorf(Invalid, "module_manifest", "manifest: more than one document")
+	}
+	return m, m.Check()
+}
+
+// Check reports the first thing that makes the manifest inadmissible.
+func (m Manifest) Check() error {
+	bad := func(field, format string, args ...any) error {
+		return Errorf(Invalid, "module_manifest", "manifest: "+field+": "+format, args...).With("field", field)
+	}
+	switch {
+	case m.Schema != 1:
+		return bad("schema", "is %d, want 1", m.Schema)
+	case m.ABI != 1:
+		return bad("abi", "is %d, want 1", m.ABI)
+	case m.Kind != PolicyModule && m.Kind != ActionModule:
+		return bad("kind", "%q is neither policy nor action", m.Kind)
+	case !moduleName.MatchString(m.Name):
+		return bad("name", "%q: want lower-case letters, digits and dashes, at most 63", m.Name)
+	case !moduleVersion.MatchString(m.Version):
+		return bad("version", "%q: want for example 1.0.0", m.Version)
+	case len(m.Requires) > 64:
+		return bad("requires", "at most 64 capabilities")
+	}
+	for _, r := range m.Requires {
+		if r.Capability == "" || r.Target == "" || r.Why == "" {
+			return bad("requires", "%q: want capability, target and why", r.Capability)
+		}
+	}
+	return nil
+}
