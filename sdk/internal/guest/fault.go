@@ -1,0 +1,50 @@
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/techmedaddy/vigil/sdk/abi"
+)
+
+// Fault is why a guest refused a message, in the shape that vigil_last_error
+// hands to the host. Code is stable and for programs; Path leads to the field
+// at fault, for example bands[2].above, and is empty for the whole.
+type Fault struct {
+	Errno   abi.Errno `json:"-"`
+	Code    string    `json:"code"`
+	Path    string    `json:"path"`
+	Message string    `json:"message"`
+}
+
+// Error renders the path, if there is one, and the message.
+func (f *Fault) Error() string {
+	if f.Path == "" {
+		return f.Message
+	}
+	return f.Path + ": " + f.Message
+}
+
+// Unwrap returns the error number.
+func (f *Fault) Unwrap() error { return f.Errno }
+
+// FaultOf finds the Fault in err's chain or makes one around it.
+func FaultOf(err error) *Fault {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	errno := abi.ErrInternal
+	errors.As(err, &errno)
+	code := "internal"
+	if errno == abi.ErrBadInput || errno == abi.ErrUnsupported {
+		code = "bad_input"
+	}
+	return &Fault{Errno: errno, Code: code, Message: err.Error()}
+}
+
+// encode is the fault as the host reads it.
+func (f *Fault) encode() []byte {
+	b, _ := json.Marshal(f) // three strings always encode
+	return b
+}
