@@ -1,0 +1,217 @@
+package wasm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// guest is one compiled module, shared by all its instances.
+type guest struct {
+	digest   string
+	turn     chan struct{} // holds one token: whoever has it compiles; the fields below are written under it
+	compiled wazero.CompiledModule
+	manifest vigil.Manifest
+
+	// The following are guarded by Engine.mu.
+	users  int
+	used   uint64    // when last acquired, by Engine.clock
+	spare  *instance // pristine, ready for the next one who asks
+	wanted bool      // an action that is run: it shall have a spare
+	making bool      // a goroutine makes a spare
+}
+
+func digestOf(module []byte) string {
+	sum := sha256.Sum256(module)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// acquire returns the compiled module of a digest, compiling it if it is not
+// yet. Of many who ask at once one compiles and makes the first instance, and
+// the others wait: two first instances at once would race for the cache file.
+// The caller releases what it got.
+func (e *Engine) acquire(ctx context.Context, digest string, bytes func() ([]byte, error)) (*guest, error) {
+	g, err := e.entry(digest)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-ctx.Done():
+		e.release(ctx, g)
+		return nil, fmt.Errorf("wait for module %.19s: %w", digest, ctx.Err())
+	}
+	if g.compiled == nil {
+		if err := e.compile(ctx, g, bytes); err != nil {
+			e.release(ctx, g)
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// entry finds or makes the record of a digest and counts its user.
+func (e *Engine) entry(digest string) (*guest, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, vigil.Errorf(vigil.Conflict, "engine_closed", "the engine is closed")
+	}
+	g := e.guests[digest]
+	if g == nil {
+		if len(e.guests) >= maxDigests+maxIdle {
+			return nil, vigil.Errorf(vigil.Busy, "module_too_many", "%d modules are in use, the limit is %d", len(e.guests)-maxIdle, maxDigests)
+		}
+		g = &guest{digest: digest, turn: make(chan struct{}, 1)}
+		e.guests[digest] = g
+	}
+	e.clock++
+	g.users, g.used = g.users+1, e.clock
+	return g, nil
+}
+
+// forget drops the least recently used of the modules that nobody uses, when
+// there are more than are worth their memory. The caller holds mu.
+func (e *Engine) forget(ctx context.Context) {
+	idle := 0
+	var oldest *guest
+	for _, g := range e.guests {
+		if g.users > 0 || g.making {
+			continue
+		}
+		idle++
+		if oldest == nil || g.used < oldest.used {
+			oldest = g
+		}
+	}
+	if idle > maxIdle {
+		delete(e.guests, oldest.digest)
+		oldest.discard(ctx)
+	}
+}
+
+func (g *guest) discard(ctx context.Context) {
+	if g.spare != nil {
+		g.spare.close(ctx)
+	}
+	if g.compiled != nil {
+		_ = g.compiled.Close(ctx) // documented never to fail
+	}
+}
+
+// release ends a use. A record that never compiled is forgotten.
+func (e *Engine) release(ctx context.Context, g *guest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if g.users--; g.users == 0 && g.compiled == nil {
+		delete(e.guests, g.digest)
+	}
+	e.forget(context.WithoutCancel(ctx))
+}
+
+// compile checks and compiles a module and makes its first instance, which
+// becomes the spare. The caller has the guest's turn.
+func (e *Engine) compile(ctx context.Context, g *guest, bytes func() ([]byte, error)) error {
+	module, err := bytes()
+	if err != nil {
+		return fmt.Errorf("read module %.19s: %w", g.digest, err)
+	}
+	if have := digestOf(module); have != g.digest {
+		return vigil.Errorf(vigil.Conflict, "module_digest_mismatch", "bytes of module %.19s have digest %.19s", g.digest, have)
+	}
+	s, manifest, err := e.examine(module)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	compiled, err := e.runtime.CompileModule(ctx, s.code)
+	if err != nil {
+		return vigil.Errorf(vigil.Invalid, "module_invalid", "module does not compile: %s", firstLine(err)).With("section", "code")
+	}
+	g.manifest = manifest
+	first, err := e.instantiate(ctx, g, compiled)
+	if err != nil {
+		_ = compiled.Close(ctx) // documented never to fail
+		return err
+	}
+	e.mu.Lock()
+	g.compiled, g.spare = compiled, first
+	e.mu.Unlock()
+	e.log.DebugContext(ctx, "module compiled", "module", manifest.Name, "rev", g.digest, "dur", time.Since(start))
+	return nil
+}
+
+// examine does all of a check that needs no runtime.
+func (e *Engine) examine(module []byte) (*shape, vigil.Manifest, error) {
+	s, err := inspect(module)
+	if err != nil {
+		return nil, vigil.Manifest{}, err
+	}
+	if s.pages > int(e.pages) {
+		return nil, vigil.Manifest{}, refuse("module_memory_limit", "memory", len(module), "module starts with %d pages of memory, the limit is %d", s.pages, e.pages).With("limit", e.pages)
+	}
+	if s.manifest == nil {
+		return nil, vigil.Manifest{}, refuse("module_manifest", "custom", len(module), "section %s is missing", vigil.ManifestSection).
+			Hinted("vigil module build embeds module.yaml as the manifest")
+	}
+	manifest, err := vigil.ParseManifest(s.manifest)
+	if err != nil {
+		return nil, vigil.Manifest{}, vigil.AsError(err).With("section", vigil.ManifestSection)
+	}
+	if err := s.checkImports(e.host); err != nil {
+		return nil, vigil.Manifest{}, err
+	}
+	return s, manifest, s.checkExports(manifest.Kind, len(module))
+}
+
+// drop closes the first instance of a module that was only checked.
+func (e *Engine) drop(ctx context.Context, g *guest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if g.spare != nil && !g.wanted {
+		g.spare.close(ctx)
+		g.spare = nil
+	}
+}
+
+// fresh returns an instance that has never been called, the spare if there is
+// one.
+func (e *Engine) fresh(ctx context.Context, g *guest) (*instance, error) {
+	e.mu.Lock()
+	i := g.spare
+	g.spare = nil
+	e.mu.Unlock()
+	if i != nil {
+		return i, nil
+	}
+	return e.instantiate(ctx, g, g.compiled)
+}
+
+// refill makes a new spare in the background. The goroutine counts as a user
+// of the guest and ends by itself within the deadline of an instantiation.
+func (e *Engine) refill(ctx context.Context, g *guest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g.wanted = true
+	if e.closed || g.making || g.spare != nil {
+		return
+	}
+	g.making = true
+	ctx = context.WithoutCancel(ctx)
+	e.refills.Go(func() {
+		i, err := e.instantiate(ctx, g, g.compiled)
+		if err != nil {
+			e.log.WarnContext(ctx, "no spare instance", "module", g.manifest.Name, "rev", g.digest, "err", err)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		g.spare, g.making = i, false
+	})
+}

@@ -1,0 +1,240 @@
+package wasm
+
+import (
+	"context"
+	"encoding/binary"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Policy is an instance of a policy module that serves all policies of one
+// shard that use the module. It belongs to one goroutine. After an error that
+// ended the guest every call answers guest_closed: close it and open another.
+type Policy struct {
+	engine               *Engine
+	guest                *guest
+	inst                 *instance
+	configure, tell, ask api.Function
+	refs                 map[uint64]uint32 // dictionary reference of each series the guest knows
+	fresh                []abi.Series      // scratch
+	rows                 []abi.Row         // scratch
+	decisions            []abi.Decision    // scratch
+	message              []byte            // scratch
+}
+
+// OpenPolicy makes an instance of the policy module with this digest. The
+// function is called for the module's bytes if it is not compiled yet.
+func (e *Engine) OpenPolicy(ctx context.Context, digest string, bytes func() ([]byte, error)) (*Policy, error) {
+	g, err := e.acquire(ctx, digest, bytes)
+	if err != nil {
+		return nil, err
+	}
+	if g.manifest.Kind != vigil.PolicyModule {
+		e.release(ctx, g)
+		return nil, vigil.Errorf(vigil.Invalid, "module_kind", "module %s is an %s, not a policy", g.manifest.Name, g.manifest.Kind)
+	}
+	inst, err := e.fresh(ctx, g)
+	if err != nil {
+		e.release(ctx, g)
+		return nil, err
+	}
+	inst.world.level = abi.LevelWarn
+	if e.log.Enabled(ctx, slog.LevelDebug) {
+		inst.world.level = abi.LevelDebug
+	}
+	return &Policy{
+		engine: e, guest: g, inst: inst, refs: map[uint64]uint32{},
+		configure: inst.mod.ExportedFunction(abi.ExportConfigure),
+		tell:      inst.mod.ExportedFunction(abi.ExportSeries),
+		ask:       inst.mod.ExportedFunction(abi.ExportEval),
+	}, nil
+}
+
+// Close frees the instance.
+func (p *Policy) Close(ctx context.Context) error {
+	if p.guest != nil {
+		p.inst.close(ctx)
+		p.engine.release(ctx, p.guest)
+		p.guest = nil
+	}
+	return nil
+}
+
+// Configure tells the guest the settings of one policy, as JSON, under the
+// number that its batches will name. Settings that the module refuses give
+// settings_invalid with the field, and leave the instance as it was.
+func (p *Policy) Configure(ctx context.Context, config uint32, settings []byte) error {
+	ctx, done := p.begin(ctx, time.Unix(0, 0), uint64(config))
+	defer done()
+	if len(settings) == 0 {
+		settings = []byte("{}")
+	}
+	result, err := p.inst.send(ctx, p.configure, settings, uint64(config))
+	if err != nil {
+		return err
+	}
+	_, err = p.inst.region(ctx, result)
+	return err
+}
+
+// begin sets the world of one call: its time, its random numbers, its
+// deadline. The same time and sequence give the guest the same world.
+func (p *Policy) begin(ctx context.Context, now time.Time, seq uint64) (context.Context, func()) {
+	i := p.inst
+	i.now.now = now.UnixNano()
+	i.world.deadline = i.now.now + int64(p.engine.deadline)
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], uint64(i.now.now))
+	binary.LittleEndian.PutUint64(seed[8:], seq)
+	i.seed.Seed(seed)
+	ctx, cancel := context.WithTimeout(ctx, p.engine.deadline)
+	return ctx, func() {
+		cancel()
+		for _, line := range i.world.log.take() {
+			p.engine.log.DebugContext(ctx, "guest log", "module", i.name, "line", line)
+		}
+	}
+}
+
+// Eval judges the rows of one batch, or an empty one: time passes. Series that
+// the instance has not met are told to it first. A judgement's run and verdict
+// are checked, its numbers finite and its time within what was asked.
+func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, error) {
+	if !wellFormed(ask) {
+		return nil, vigil.Errorf(vigil.Internal, "ask_malformed", "runs lie outside %d times and %d values", len(ask.Times), len(ask.Values))
+	}
+	ctx, done := p.begin(ctx, ask.Now, ask.Seq)
+	defer done()
+	if err := p.introduce(ctx, ask.Runs); err != nil {
+		return nil, err
+	}
+	b, err := p.inst.reserve(ctx, abi.BatchSize(len(ask.Runs), len(ask.Times)))
+	if err != nil {
+		return nil, err
+	}
+	head := abi.Header{Config: ask.Config, Now: ask.Now.UnixNano(), Seq: ask.Seq}
+	if ask.Replay {
+		head.Flags = abi.FlagReplay
+	}
+	// The batch is encoded in place: the guest's memory is its only copy.
+	abi.AppendBatch(b[:0], head, p.row(ask.Runs), ask.Times, ask.Values)
+	result, err := p.inst.call(ctx, p.ask, uint64(p.inst.ptr), uint64(len(b)))
+	if err != nil {
+		return nil, err
+	}
+	reply, err := p.inst.region(ctx, result)
+	if err != nil {
+		return nil, err
+	}
+	if p.decisions, err = abi.ReadDecisions(p.decisions[:0], reply, len(ask.Runs)); err != nil {
+		return nil, p.inst.failed(ctx, trap("guest_bad_reply", "%s", err))
+	}
+	return judgements(ask, p.decisions), nil
+}
+
+// wellFormed reports whether each run lies within the columns.
+func wellFormed(ask flow.Ask) bool {
+	for i := range ask.Runs {
+		if uint64(ask.Runs[i].First)+uint64(ask.Runs[i].Count) > uint64(len(ask.Times)) {
+			return false
+		}
+	}
+	return len(ask.Times) == len(ask.Values)
+}
+
+// introduce tells the guest the series it has not met.
+func (p *Policy) introduce(ctx context.Context, runs []flow.Run) error {
+	p.fresh = p.fresh[:0]
+	for i := range runs {
+		if _, known := p.refs[runs[i].ID]; known {
+			continue
+		}
+		if len(p.refs) >= abi.MaxSeries {
+			return p.inst.failed(ctx, trap("guest_quota", "met more than %d series", abi.MaxSeries))
+		}
+		ref := uint32(len(p.refs))
+		p.refs[runs[i].ID] = ref
+		p.fresh = append(p.fresh, abi.Series{ID: runs[i].ID, Ref: ref, Labels: pairs(runs[i].Meta)})
+	}
+	for chunk := range slices.Chunk(p.fresh, dictionaryChunk) {
+		p.message = abi.AppendDictionary(p.message[:0], chunk)
+		result, err := p.inst.send(ctx, p.tell, p.message)
+		if err == nil {
+			_, err = p.inst.region(ctx, result)
+		}
+		if err != nil {
+			p.inst.close(ctx) // it knows some of the series and not others
+			return err
+		}
+	}
+	return nil
+}
+
+// pairs lists names and values of a series' labels, its name first.
+func pairs(s vigil.Series) []string {
+	list := append(make([]string, 0, 2+2*len(s.Labels)), "__name__", s.Name)
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		list = append(list, name, s.Labels[name])
+	}
+	return list
+}
+
+func (p *Policy) row(runs []flow.Run) []abi.Row {
+	p.rows = p.rows[:0]
+	for i := range runs {
+		r := &runs[i]
+		p.rows = append(p.rows, abi.Row{ID: r.ID, Ref: p.refs[r.ID], First: r.First, Count: r.Count, Flags: r.Flags})
+	}
+	return p.rows
+}
+
+// judgements copies what the guest decided out of its memory.
+func judgements(ask flow.Ask, decisions []abi.Decision) []flow.Judgement {
+	if len(decisions) == 0 {
+		return nil
+	}
+	all := make([]flow.Judgement, len(decisions))
+	for i, d := range decisions {
+		all[i] = flow.Judgement{
+			Run:      int(d.Series),
+			Verdict:  vigil.Verdict(d.Kind.String()),
+			Severity: d.Severity,
+			Runbook:  d.Runbook,
+			Value:    finite(d.Value),
+			Score:    finite(d.Score),
+			At:       within(ask, ask.Runs[d.Series], d.At),
+			Message:  cut(d.Text(), maxMessage),
+		}
+	}
+	return all
+}
+
+// finite makes a guest's number one that JSON can carry.
+func finite(v float64) float64 {
+	switch {
+	case math.IsNaN(v):
+		return 0
+	case math.IsInf(v, 0):
+		return math.Copysign(math.MaxFloat64, v)
+	}
+	return v
+}
+
+// within bounds a decision's time by the samples it was asked about, so that
+// no guest can date a judgement after a deed that it has not seen the end of.
+func within(ask flow.Ask, r flow.Run, at int64) time.Time {
+	if r.Count == 0 {
+		return time.Unix(0, min(at, ask.Now.UnixNano()))
+	}
+	first, last := ask.Times[r.First], ask.Times[r.First+r.Count-1]
+	return time.Unix(0, min(max(at, first), last))
+}
