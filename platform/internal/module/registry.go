@@ -1,0 +1,166 @@
+package module
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Bounds of one tenant's registry.
+const (
+	maxModules = 1_000
+	maxGrants  = 10_000
+)
+
+// Checker says whether bytes are a module that may be stored.
+type Checker interface {
+	Check(ctx context.Context, wasm []byte) (vigil.Manifest, error)
+}
+
+// Store keeps modules and grants. Both Put methods write the record in the
+// same transaction.
+type Store interface {
+	PutModule(ctx context.Context, row flow.ModuleRow, rec vigil.AuditRecord) (known bool, err error)
+	Modules(ctx context.Context) ([]vigil.Module, error)
+	ModuleBytes(ctx context.Context, digest string) ([]byte, error)
+	PutGrant(ctx context.Context, g vigil.Grant, rec vigil.AuditRecord) error
+	Grants(ctx context.Context) ([]vigil.Grant, error)
+}
+
+// Registry knows the modules and grants of one tenant. It reads them from the
+// store once and is the only one who adds to them. It is safe for concurrent
+// use.
+type Registry struct {
+	store   Store
+	checker Checker
+	log     *slog.Logger
+	now     func() time.Time
+
+	mu      sync.Mutex
+	loaded  bool           // guarded by mu
+	modules []vigil.Module // oldest first; guarded by mu
+	grants  []vigil.Grant  // oldest first; guarded by mu
+}
+
+// New makes a registry over a store.
+func New(store Store, checker Checker, log *slog.Logger, now func() time.Time) *Registry {
+	return &Registry{store: store, checker: checker, log: log, now: now}
+}
+
+// load reads the store at the first use. The caller holds mu.
+func (r *Registry) load(ctx context.Context) error {
+	if r.loaded {
+		return nil
+	}
+	modules, err := r.store.Modules(ctx)
+	if err != nil {
+		return fmt.Errorf("read modules: %w", err)
+	}
+	grants, err := r.store.Grants(ctx)
+	if err != nil {
+		return fmt.Errorf("read grants: %w", err)
+	}
+	slices.SortStableFunc(modules, func(a, b vigil.Module) int { return a.UploadedAt.Compare(b.UploadedAt) })
+	slices.SortStableFunc(grants, func(a, b vigil.Grant) int { return a.At.Compare(b.At) })
+	r.modules, r.grants, r.loaded = modules, grants, true
+	return nil
+}
+
+// Upload checks and stores a module. Bytes that are there already are known
+// and change nothing.
+func (r *Registry) Upload(ctx context.Context, by string, wasm []byte, builtIn bool) (_ vigil.Module, known bool, err error) {
+	if len(wasm) > vigil.MaxModuleSize {
+		return vigil.Module{}, false, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", len(wasm), vigil.MaxModuleSize).With("limit", vigil.MaxModuleSize)
+	}
+	sum := sha256.Sum256(wasm)
+	digest := "sha256:" + hex.EncodeToString(sum[:])
+	if m, err := r.Resolve(ctx, digest); err == nil {
+		return m, true, nil
+	} else if vigil.KindOf(err) != vigil.NotFound {
+		return vigil.Module{}, false, err
+	}
+	// The check takes seconds the first time, so it runs outside the lock; two
+	// uploads of the same bytes at once are one to the store.
+	manifest, err := r.checker.Check(ctx, wasm)
+	if err != nil {
+		return vigil.Module{}, false, err
+	}
+	row := flow.ModuleRow{Manifest: manifest, Wasm: wasm, Module: vigil.Module{
+		Digest: digest, Name: manifest.Name, Version: manifest.Version, Kind: manifest.Kind,
+		Requires: manifest.Requires, Idempotent: manifest.Idempotent,
+		Size: len(wasm), BuiltIn: builtIn, UploadedAt: r.now(), UploadedBy: by,
+	}}
+	return r.put(ctx, row)
+}
+
+func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := slices.IndexFunc(r.modules, func(m vigil.Module) bool { return m.Digest == row.Digest }); i >= 0 {
+		return r.modules[i], true, nil
+	}
+	if len(r.modules) >= maxModules {
+		return vigil.Module{}, false, vigil.Errorf(vigil.Busy, "module_too_many", "the registry holds %d modules, the limit", maxModules)
+	}
+	detail, err := json.Marshal(row.Module)
+	if err != nil {
+		return vigil.Module{}, false, fmt.Errorf("encode module %s: %w", row.Name, err)
+	}
+	known, err := r.store.PutModule(ctx, row, vigil.AuditRecord{
+		At: row.UploadedAt, By: row.UploadedBy, Verb: "module.uploaded", Object: row.Digest, To: row.Name + "@" + row.Version, Detail: detail,
+	})
+	if err != nil {
+		return vigil.Module{}, false, fmt.Errorf("store module %s: %w", row.Name, err)
+	}
+	r.modules = append(r.modules, row.Module)
+	r.log.InfoContext(ctx, "module uploaded", "module", row.Name, "rev", row.Digest)
+	return row.Module, known, nil
+}
+
+// List returns all modules, the newest first.
+func (r *Registry) List(ctx context.Context) ([]vigil.Module, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	list := slices.Clone(r.modules)
+	slices.Reverse(list)
+	return list, nil
+}
+
+// Bytes returns a module's bytes as they were uploaded.
+func (r *Registry) Bytes(ctx context.Context, digest string) ([]byte, error) {
+	m, err := r.Resolve(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.store.ModuleBytes(ctx, m.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("read module %s: %w", m.Name, err)
+	}
+	return b, nil
+}
+
+// Action resolves a runbook's action: the module and what it was granted. It
+// must be of kind action.
+func (r *Registry) Action(ctx context.Context, ref string) (vigil.Module, []vigil.Grant, error) {
+	m, err := r.Resolve(ctx, ref)
+	if err != nil {
+		return vigil.Module{}, nil, err
+	}
+	if m.Kind != vigil.ActionModule {
+		return vigil.Module{}, nil, vigil.Errorf(vigil.Invalid, "module_kind", "module %s is a %s, not an action", m.Name, m.Kind)
+	}
+	grants, err := r.Grants(ctx, m.Digest)
+	return m, grants, err
+}
