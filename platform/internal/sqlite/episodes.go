@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// keepRows bounds the tables that grow with every change of mind: the newest
+// rows are kept, and open episodes always.
+const keepRows = 50_000
+
+// OpenEpisodes returns the episodes that are not resolved, oldest first.
+func (db *DB) OpenEpisodes(ctx context.Context) ([]vigil.Episode, error) {
+	eps, err := bodies(ctx, db, decodeEpisode, `SELECT body FROM episodes WHERE state <> 'resolved' ORDER BY seq`)
+	return eps, wrap(err, "list open episodes")
+}
+
+// Episodes returns the newest episodes, newest first.
+func (db *DB) Episodes(ctx context.Context, limit int) ([]vigil.Episode, error) {
+	eps, err := bodies(ctx, db, decodeEpisode, `SELECT body FROM episodes ORDER BY seq DESC LIMIT ?`, limited(limit))
+	return eps, wrap(err, "list episodes")
+}
+
+// SaveEpisodes stores changed episodes and new decisions together.
+func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.Decision) error {
+	if len(eps)+len(ds) == 0 {
+		return nil
+	}
+	epBodies, err := encodeAll(eps, encodeEpisode)
+	if err != nil {
+		return wrap(err, "save episodes")
+	}
+	dBodies, err := encodeAll(ds, encodeDecision)
+	if err != nil {
+		return wrap(err, "save decisions")
+	}
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		for i, e := range eps {
+			if err := db.saveEpisode(ctx, t, e, epBodies[i]); err != nil {
+				return err
+			}
+		}
+		for i, d := range ds {
+			if err := db.saveDecision(ctx, t, d, dBodies[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap(err, "save %d episodes and %d decisions", len(eps), len(ds))
+}
+
+func encodeAll[T any](items []T, encode func(T) (string, error)) ([]string, error) {
+	out := make([]string, len(items))
+	for i, v := range items {
+		var err error
+		if out[i], err = encode(v); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (db *DB) saveEpisode(ctx context.Context, t *tx, e vigil.Episode, body string) error {
+	_, err := t.exec(ctx, `INSERT INTO episodes (id, tenant, policy, target, state, body) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body`,
+		e.ID, db.o.Tenant, e.Policy, e.Target.String(), string(e.State), body)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `DELETE FROM episodes WHERE seq <= (SELECT max(seq) FROM episodes) - ? AND state = 'resolved'`, keepRows)
+	return err
+}
+
+func (db *DB) saveDecision(ctx context.Context, t *tx, d vigil.Decision, body string) error {
+	_, err := t.exec(ctx, `INSERT INTO decisions (id, tenant, policy, target, verdict, body) VALUES (?, ?, ?, ?, ?, ?)`,
+		d.ID, db.o.Tenant, d.Policy, d.Target.String(), string(d.Verdict), body)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `DELETE FROM decisions WHERE seq <= (SELECT max(seq) FROM decisions) - ?`, keepRows)
+	return err
+}
+
+// Decisions returns the newest decisions of a policy ("" for all), newest first.
+func (db *DB) Decisions(ctx context.Context, policy string, limit int) ([]vigil.Decision, error) {
+	query, args := `SELECT body FROM decisions ORDER BY seq DESC LIMIT ?`, []any{limited(limit)}
+	if policy != "" {
+		query, args = `SELECT body FROM decisions WHERE policy = ? ORDER BY seq DESC LIMIT ?`, []any{policy, limited(limit)}
+	}
+	ds, err := bodies(ctx, db, decodeDecision, query, args...)
+	return ds, wrap(err, "list decisions")
+}
+
+// Decision returns one decision.
+func (db *DB) Decision(ctx context.Context, id string) (vigil.Decision, error) {
+	d, err := body(ctx, db, decodeDecision,
+		vigil.Errorf(vigil.NotFound, "decision_not_found", "no decision %q", id),
+		`SELECT body FROM decisions WHERE id = ?`, id)
+	return d, wrap(err, "read decision %s", id)
+}

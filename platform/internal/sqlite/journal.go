@@ -1,0 +1,159 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// AppendLog makes a group of batches durable, with the series it is the first
+// to mention. Naming a known series again is harmless, naming another one by
+// its id is refused.
+func (db *DB) AppendLog(ctx context.Context, g flow.LogGroup) error {
+	labels := make([]string, len(g.NewSeries))
+	for i, s := range g.NewSeries {
+		var err error
+		if labels[i], err = encodeLabels(s.Meta.Labels); err != nil {
+			return err
+		}
+	}
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		for i, s := range g.NewSeries {
+			if err := db.insertSeries(ctx, t, s, labels[i]); err != nil {
+				return err
+			}
+		}
+		return db.insertLog(ctx, t, g)
+	})
+	return wrap(err, "append %d samples", g.Samples)
+}
+
+func (db *DB) insertSeries(ctx context.Context, t *tx, s flow.SeriesRow, labels string) error {
+	changed, err := t.exec(ctx, `INSERT INTO series (id, tenant, name, labels) VALUES (?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET id = id WHERE name = excluded.name AND labels = excluded.labels`,
+		int64(s.ID), db.o.Tenant, s.Meta.Name, labels)
+	if err == nil && changed == 0 {
+		return vigil.Errorf(vigil.Internal, "series_id_reused", "series %d has another name on disk than %s", s.ID, s.Meta)
+	}
+	return err
+}
+
+func (db *DB) insertLog(ctx context.Context, t *tx, g flow.LogGroup) error {
+	if len(g.Blob) == 0 {
+		return nil
+	}
+	_, err := t.exec(ctx, `INSERT INTO log (tenant, first, samples, min_time, max_time, size, checksum, batch)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		db.o.Tenant, t.w.tail.samples, g.Samples, g.MinTime, g.MaxTime, len(g.Blob), int64(g.Checksum), g.Blob)
+	if err != nil {
+		return err
+	}
+	t.w.tail.samples += int64(g.Samples)
+	t.w.tail.logBytes += int64(len(g.Blob))
+	t.w.wal.bytes += len(g.Blob)
+	return nil
+}
+
+// encodeLabels renders labels as JSON with the keys in order, so that equal
+// labels are equal text.
+func encodeLabels(l vigil.Labels) (string, error) {
+	if len(l) == 0 {
+		return "{}", nil
+	}
+	return encode(l)
+}
+
+// EachSeries calls fn for every series, by ascending id. An error of fn ends
+// the walk.
+func (db *DB) EachSeries(ctx context.Context, fn func(flow.SeriesRow) error) error {
+	for after, more := int64(-1), true; more; {
+		n := 0
+		err := db.each(ctx, func(rows *sql.Rows) error {
+			s, err := scanSeries(rows)
+			if err != nil {
+				return err
+			}
+			n++
+			after = int64(s.ID)
+			return fn(s)
+		}, `SELECT id, name, labels FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, listMax)
+		if err != nil {
+			return wrap(err, "read series")
+		}
+		more = n == listMax
+	}
+	return nil
+}
+
+func scanSeries(rows *sql.Rows) (flow.SeriesRow, error) {
+	var id int64
+	var labels string
+	var s flow.SeriesRow
+	if err := rows.Scan(&id, &s.Meta.Name, &labels); err != nil {
+		return s, err
+	}
+	s.ID = uint64(id)
+	if labels == "{}" {
+		return s, nil
+	}
+	if err := json.Unmarshal([]byte(labels), &s.Meta.Labels); err != nil {
+		return s, fmt.Errorf("decode labels of series %d: %w", id, err)
+	}
+	return s, nil
+}
+
+// EachLog calls fn for every row of the log that overlaps the range, oldest
+// commit first. fn owns the blob and checks it: bytes are returned as the disk
+// gave them. No read transaction outlives one page of rows.
+func (db *DB) EachLog(ctx context.Context, minTime, maxTime int64, fn func(flow.LogRow) error) error {
+	walk, err := db.logBetween(ctx, minTime, maxTime)
+	for err == nil && walk.more {
+		err = walk.page(ctx, db, func(r numberedRow) error { return fn(r.LogRow) })
+	}
+	return wrap(err, "read metric log")
+}
+
+// numberedRow is a row of the log with the number of samples before it.
+type numberedRow struct {
+	flow.LogRow
+	first int64
+}
+
+// logWalk is a position in a range of the log, between two pages.
+type logWalk struct {
+	minTime, maxTime int64
+	after, last      int64 // ids
+	more             bool
+}
+
+// logBetween finds the rows that overlap a time range by the time index alone.
+// Rows come in order of commit, and samples may be late, so the ids of a range
+// are not contiguous.
+func (db *DB) logBetween(ctx context.Context, minTime, maxTime int64) (*logWalk, error) {
+	var from, to sql.NullInt64
+	_, err := db.one(ctx, []any{&from, &to},
+		`SELECT min(id), max(id) FROM log WHERE max_time >= ? AND min_time <= ?`, minTime, maxTime)
+	return &logWalk{minTime: minTime, maxTime: maxTime, after: from.Int64 - 1, last: to.Int64, more: from.Valid}, err
+}
+
+// page reads the next rows under one read transaction.
+func (l *logWalk) page(ctx context.Context, db *DB, fn func(numberedRow) error) error {
+	n := 0
+	err := db.each(ctx, func(rows *sql.Rows) error {
+		var r numberedRow
+		if err := rows.Scan(&r.ID, &r.first, &r.Checksum, &r.Blob); err != nil {
+			return err
+		}
+		n++
+		l.after = r.ID
+		return fn(r)
+	}, `SELECT id, first, checksum, batch FROM log
+		WHERE id > ? AND id <= ? AND max_time >= ? AND min_time <= ? ORDER BY id LIMIT ?`,
+		l.after, l.last, l.minTime, l.maxTime, readPage)
+	l.more = n == readPage
+	return err
+}

@@ -1,0 +1,183 @@
+package sqlite
+
+import (
+	"math"
+	"time"
+
+	"modernc.org/sqlite/vtab"
+)
+
+// metricsModule makes the virtual table metrics.
+type metricsModule struct{ read history }
+
+// Create makes the table.
+func (m *metricsModule) Create(ctx vtab.Context, args []string) (vtab.Table, error) {
+	return m.Connect(ctx, args)
+}
+
+// Connect makes the table.
+func (m *metricsModule) Connect(ctx vtab.Context, _ []string) (vtab.Table, error) {
+	err := ctx.Declare(`CREATE TABLE metrics (id INTEGER, name TEXT, value REAL, ts TEXT, labels TEXT)`)
+	return &metricsTable{read: m.read}, err
+}
+
+// The columns, in the order of the declaration.
+const (
+	colID = iota
+	colName
+	colValue
+	colTS
+	colLabels
+)
+
+type metricsTable struct{ read history }
+
+// BestIndex asks for the bounds on ts, to read fewer rows of the log. SQLite
+// checks them again, so a bound may be loose but never tight.
+func (*metricsTable) BestIndex(info *vtab.IndexInfo) error {
+	info.EstimatedCost, info.EstimatedRows = 1e9, 1e7
+	plan := []byte{}
+	for i := range info.Constraints {
+		c := &info.Constraints[i]
+		if c.Column != colTS || !c.Usable {
+			continue
+		}
+		switch c.Op { //nolint:exhaustive // other operators bound nothing
+		case vtab.OpGT, vtab.OpGE:
+			plan = append(plan, '>')
+		case vtab.OpLT, vtab.OpLE:
+			plan = append(plan, '<')
+		case vtab.OpEQ:
+			plan = append(plan, '=')
+		default:
+			continue
+		}
+		c.ArgIndex = len(plan) - 1
+		info.EstimatedCost /= 10
+	}
+	info.IdxStr = string(plan)
+	return nil
+}
+
+// Open makes a cursor.
+func (t *metricsTable) Open() (vtab.Cursor, error) { return &metricsCursor{read: t.read}, nil }
+
+// Disconnect has nothing to let go of.
+func (*metricsTable) Disconnect() error { return nil }
+
+// Destroy has nothing to remove.
+func (*metricsTable) Destroy() error { return nil }
+
+// metricsCursor walks the log, one decoded row of it in memory at a time.
+type metricsCursor struct {
+	read   history
+	series map[uint64]seriesText
+	walk   logWalk
+	page   []numberedRow // rows of the log not yet decoded
+	rows   []sampleRow   // of the row of the log at hand; rows[0] is the current one
+	buf    []sampleRow
+}
+
+// Filter starts a walk within the bounds that BestIndex asked for.
+func (c *metricsCursor) Filter(_ int, plan string, vals []vtab.Value) (err error) {
+	c.walk = logWalk{minTime: math.MinInt64, maxTime: math.MaxInt64, more: true}
+	c.page, c.rows = nil, nil
+	for i, v := range vals {
+		from, to := bounds(v)
+		if plan[i] != '<' {
+			c.walk.minTime = max(c.walk.minTime, from)
+		}
+		if plan[i] != '>' {
+			c.walk.maxTime = min(c.walk.maxTime, to)
+		}
+	}
+	if c.series == nil {
+		if c.series, err = c.read.series(); err != nil {
+			return c.read.note(err)
+		}
+	}
+	return c.fill()
+}
+
+// fill makes rows[0] the current sample, or leaves rows empty at the end.
+func (c *metricsCursor) fill() (err error) {
+	for len(c.rows) == 0 {
+		if len(c.page) == 0 {
+			if !c.walk.more {
+				return nil
+			}
+			if c.page, err = c.read.page(&c.walk); err != nil {
+				return c.read.note(err)
+			}
+			continue
+		}
+		c.buf, err = c.read.samplesOf(c.page[0], c.walk.minTime, c.walk.maxTime, c.buf[:0])
+		if err != nil {
+			return c.read.note(err)
+		}
+		c.rows, c.page = c.buf, c.page[1:]
+	}
+	return nil
+}
+
+// Next moves to the next sample.
+func (c *metricsCursor) Next() error {
+	c.rows = c.rows[1:]
+	return c.fill()
+}
+
+// Eof reports whether the walk is over.
+func (c *metricsCursor) Eof() bool { return len(c.rows) == 0 }
+
+// Column returns one value of the current sample.
+func (c *metricsCursor) Column(col int) (vtab.Value, error) {
+	r := c.rows[0]
+	switch col {
+	case colID:
+		return r.id, nil
+	case colName:
+		return c.series[r.series].name, nil
+	case colValue:
+		return r.value, nil
+	case colTS:
+		return sqlTime(time.Unix(0, r.ts)), nil
+	case colLabels:
+		return c.series[r.series].labels, nil
+	default:
+		return nil, nil
+	}
+}
+
+// Rowid is the sample's number.
+func (c *metricsCursor) Rowid() (int64, error) { return c.rows[0].id, nil }
+
+// Close lets go of the rows.
+func (c *metricsCursor) Close() error {
+	c.page, c.rows, c.buf = nil, nil, nil
+	return nil
+}
+
+// bounds returns the earliest and the latest time a row may have whose ts
+// compares to v as text. It reads as much of v as looks like our own format
+// and widens the rest: '2026-01-02 10:00' sorts before every ts of that day.
+func bounds(v vtab.Value) (from, to int64) {
+	text, _ := v.(string)
+	for _, f := range []struct {
+		layout string
+		unit   time.Duration
+	}{
+		{"2006-01-02T15:04:05", time.Second},
+		{"2006-01-02T15:04", time.Minute},
+		{"2006-01-02", 24 * time.Hour},
+	} {
+		if len(text) < len(f.layout) {
+			continue
+		}
+		t, err := time.Parse(f.layout, text[:len(f.layout)])
+		if err != nil || t.Year() < 1700 || t.Year() > 2200 {
+			continue
+		}
+		return t.Add(-time.Second).UnixNano(), t.Add(f.unit + time.Second).UnixNano()
+	}
+	return math.MinInt64, math.MaxInt64
+}

@@ -1,0 +1,218 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Options are what a DB needs besides its path.
+type Options struct {
+	Log      *slog.Logger
+	Tenant   string // whose rows these are; "default" when empty
+	ReadOnly bool   // no writer, no migration: for a look while another process serves
+
+	// Chain extends the audit chain: the new link over the link before (nil for
+	// the first) and a record whose Seq and At are set. Without it records
+	// carry no chain.
+	Chain func(prev []byte, r vigil.AuditRecord) []byte
+	Now   func() time.Time // when an audit record names no time
+
+	vfs string // tests inject faults below SQLite
+}
+
+// DB is one tenant's database.
+type DB struct {
+	o     Options
+	path  string
+	pool  *sql.DB // the writer's; one connection
+	read  *sql.DB
+	w     *writer
+	trims chan struct{} // holds a token while TrimLog runs
+	once  func() error  // release, the first time
+}
+
+// Open opens or creates the database at path, brings its schema up to date and
+// starts its writer, which Close stops. The caller holds the lock of the data
+// directory (LockDir).
+func Open(ctx context.Context, path string, o Options) (*DB, error) {
+	o = o.withDefaults()
+	db := &DB{o: o, path: path, trims: make(chan struct{}, 1)}
+	db.once = sync.OnceValue(db.release)
+	if err := db.open(ctx); err != nil {
+		err = errors.Join(openFault(path, err), db.once())
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Tenant == "" {
+		o.Tenant = "default"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Chain == nil {
+		o.Chain = func([]byte, vigil.AuditRecord) []byte { return nil }
+	}
+	return o
+}
+
+func (db *DB) open(ctx context.Context) error {
+	if err := settleProcess(db.o.Log); err != nil {
+		return err
+	}
+	if db.o.ReadOnly {
+		return db.openReadOnly(ctx)
+	}
+	if err := prepareFile(db.path); err != nil {
+		return err
+	}
+	unclean := walSize(db.path) > 0
+	if err := db.openWriter(ctx); err != nil {
+		return err
+	}
+	if err := db.openReaders("rw"); err != nil {
+		return err
+	}
+	if unclean {
+		return db.quickCheck(ctx)
+	}
+	return nil
+}
+
+func (db *DB) openReadOnly(ctx context.Context) error {
+	if _, err := os.Stat(db.path); errors.Is(err, fs.ErrNotExist) {
+		return missing(db.path)
+	}
+	if err := db.openReaders("ro"); err != nil {
+		return err
+	}
+	return checkSchema(ctx, db.read)
+}
+
+// openWriter migrates the schema and starts the writer's goroutine.
+func (db *DB) openWriter(ctx context.Context) error {
+	name, err := writerDSN(db.path, db.o.vfs)
+	if err != nil {
+		return err
+	}
+	if db.pool, err = sql.Open("sqlite", name); err != nil {
+		return err
+	}
+	db.pool.SetMaxOpenConns(1)
+	if err := migrate(ctx, db.pool); err != nil {
+		return err
+	}
+	conn, err := db.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w := &writer{
+		log: db.o.Log, health: newHealth(), queue: make(chan *op, queueSize), done: make(chan struct{}),
+		conn: conn, stmts: map[string]*sql.Stmt{},
+	}
+	if err := w.readTail(ctx); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	db.w = w
+	go w.run(context.WithoutCancel(ctx)) // until Close
+	return nil
+}
+
+func (w *writer) readTail(ctx context.Context) error {
+	t := &tx{w: w}
+	if err := w.readChainTip(ctx, t); err != nil {
+		return err
+	}
+	_, err := t.first(ctx, []any{&w.tail.samples}, `SELECT first + samples FROM log ORDER BY id DESC LIMIT 1`)
+	return err
+}
+
+func (db *DB) openReaders(mode string) error {
+	name, err := readerDSN(db.path, mode, true, db.o.vfs)
+	if err != nil {
+		return err
+	}
+	if db.read, err = sql.Open("sqlite", name); err != nil {
+		return err
+	}
+	db.read.SetMaxOpenConns(4)
+	db.read.SetMaxIdleConns(2)
+	db.read.SetConnMaxIdleTime(time.Minute)
+	return nil
+}
+
+// Run watches the storage: it returns the reason as soon as the disk refused a
+// write, so that the process can end, and nil when ctx ends. Writing does not
+// depend on it.
+func (db *DB) Run(ctx context.Context) error {
+	if db.w == nil {
+		<-ctx.Done()
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-db.w.health.broke:
+		return db.w.health.refusal()
+	}
+}
+
+// Close finishes the writes that wait, folds the write-ahead log into the
+// database and closes it. When ctx ends first the writes still finish, but
+// nobody waits for them. Closing again does nothing.
+func (db *DB) Close(ctx context.Context) error {
+	if db.w == nil {
+		return db.once()
+	}
+	db.w.stop()
+	select {
+	case <-db.w.done:
+	case <-ctx.Done():
+		return fmt.Errorf("close database %s: %w", db.path, ctx.Err())
+	}
+	return db.once()
+}
+
+// release closes what is open. After a storage failure the writer's connection
+// stays open until the process ends: closing the last connection would fold
+// the write-ahead log, and so sync again a file whose sync failed. Closing its
+// pool does not close it, since it was never given back.
+func (db *DB) release() error {
+	var errs []error
+	if db.read != nil {
+		errs = append(errs, db.read.Close())
+	}
+	if db.w != nil {
+		db.w.stop()
+		<-db.w.done
+		if db.w.health.refusal() == nil {
+			errs = append(errs, db.w.conn.Close())
+		}
+	}
+	if db.pool != nil {
+		errs = append(errs, db.pool.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// write is how every method changes rows.
+func (db *DB) write(ctx context.Context, do work) error {
+	if db.w == nil {
+		return vigil.Errorf(vigil.Unavailable, "storage_read_only", "the database %s is open for reading only", db.path)
+	}
+	return db.w.write(ctx, do)
+}
