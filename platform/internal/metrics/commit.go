@@ -1,0 +1,168 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// groupBytes bounds the frames of one group; a larger batch is a group of its
+// own.
+const groupBytes = 1 << 20
+
+// waiting is a batch in the queue: encoded by its caller, written by the
+// committer, who says once on done how it went.
+type waiting struct {
+	batch *flow.Batch
+	frame []byte
+	done  chan error
+}
+
+// queue is what waits for the committer.
+type queue struct {
+	wake  chan struct{} // a hint that the queue is not empty
+	limit int           // of bytes
+
+	mu     sync.Mutex // guards all below
+	list   []*waiting
+	bytes  int
+	closed bool
+}
+
+func newQueue(limit int) queue { return queue{wake: make(chan struct{}, 1), limit: limit} }
+
+func (q *queue) push(w *waiting) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return vigil.Errorf(vigil.Busy, "shutting_down", "the metric store is stopping")
+	case len(q.list) > 0 && q.bytes+len(w.frame) > q.limit:
+		return vigil.Errorf(vigil.Busy, "ingest_overload", "%d batches wait for the disk already", len(q.list)).
+			Hinted("Send again after a pause; send larger batches less often.")
+	}
+	q.list = append(q.list, w)
+	q.bytes += len(w.frame)
+	q.signal()
+	return nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes the next group: the oldest batch and all that fit beside it.
+func (q *queue) take() []*waiting {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.list) && (n == 0 || size+len(q.list[n].frame) <= groupBytes) {
+		size += len(q.list[n].frame)
+		n++
+	}
+	group := q.list[:n:n]
+	if q.list = q.list[n:]; len(q.list) == 0 {
+		q.list = nil
+	}
+	q.bytes -= size
+	return group
+}
+
+func (q *queue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.list)
+}
+
+// close refuses what comes; what waits is still taken.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
+
+// Append makes the batch durable and returns after the fsync. When ctx ends
+// first the batch may or may not be stored; sending it again does no harm.
+func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
+	if len(b.Times) == 0 {
+		return nil
+	}
+	var c columns
+	w := &waiting{batch: b, frame: appendFrame(nil, b, &c), done: make(chan error, 1)}
+	if err := s.queue.push(w); err != nil {
+		return err
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		return &vigil.Error{Kind: vigil.Timeout, Code: "ingest_timeout", Err: context.Cause(ctx),
+			Msg: fmt.Sprintf("append %d samples: the disk did not answer in time", len(b.Times))}
+	}
+}
+
+// commit writes one group and answers all who wait for it.
+func (s *Store) commit(ctx context.Context, group []*waiting) {
+	g, fresh := s.gather(group)
+	err := s.journal.AppendLog(ctx, g)
+	if err != nil {
+		err = fmt.Errorf("append %d samples: %w", g.Samples, err)
+	} else {
+		for _, one := range fresh {
+			one.durable = true
+		}
+		s.publish(group)
+	}
+	for _, w := range group {
+		w.done <- err
+	}
+}
+
+// gather builds the log group of some batches, and the series that are new to
+// the disk.
+func (s *Store) gather(group []*waiting) (g flow.LogGroup, fresh []*series) {
+	g.Blob, g.MinTime, g.MaxTime = []byte{blobVersion}, math.MaxInt64, math.MinInt64
+	seen := map[uint64]bool{}
+	for _, w := range group {
+		g.Blob = append(g.Blob, w.frame...)
+		g.Samples += len(w.batch.Times)
+		for _, t := range w.batch.Times {
+			g.MinTime, g.MaxTime = min(g.MinTime, t), max(g.MaxTime, t)
+		}
+		for _, r := range w.batch.Runs {
+			if one := s.index.byID(r.ID); one != nil && !one.durable && !seen[r.ID] {
+				seen[r.ID] = true
+				fresh = append(fresh, one)
+				g.NewSeries = append(g.NewSeries, flow.SeriesRow{ID: one.id, Meta: one.meta})
+			}
+		}
+	}
+	g.Checksum = checksum(g.Blob)
+	return g, fresh
+}
+
+// publish shows durable batches to readers.
+func (s *Store) publish(group []*waiting) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range group {
+		received := w.batch.Received.UnixNano()
+		for _, r := range w.batch.Runs {
+			one := s.index.byID(r.ID)
+			for i := r.First; i < r.First+r.Count; i++ {
+				t, v := w.batch.Times[i], w.batch.Values[i]
+				if one != nil {
+					one.head.put(t, v)
+				}
+				s.recent.put(point{received, r.ID, t, v})
+			}
+		}
+	}
+}

@@ -1,0 +1,509 @@
+package metrics_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/metrics"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// start is when the tests' clock stands.
+var start = time.Unix(1_700_000_000, 0)
+
+// journal keeps the log in memory. hold, if set, is asked before each append,
+// as a disk that takes its time.
+type journal struct {
+	hold func(flow.LogGroup) error
+
+	mu     sync.Mutex // guards all below
+	series []flow.SeriesRow
+	groups []flow.LogGroup
+	trims  []int64
+}
+
+func (j *journal) AppendLog(_ context.Context, g flow.LogGroup) error {
+	if j.hold != nil {
+		if err := j.hold(g); err != nil {
+			return err
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.series = append(j.series, g.NewSeries...)
+	j.groups = append(j.groups, g)
+	return nil
+}
+
+func (j *journal) EachSeries(_ context.Context, each func(flow.SeriesRow) error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.series {
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) EachLog(_ context.Context, lo, hi int64, each func(flow.LogRow) error) error {
+	j.mu.Lock()
+	groups := slices.Clone(j.groups)
+	j.mu.Unlock()
+	for i, g := range groups {
+		if g.MaxTime < lo || g.MinTime > hi {
+			continue
+		}
+		if err := each(flow.LogRow{ID: int64(i + 1), Blob: g.Blob, Checksum: g.Checksum}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) TrimLog(_ context.Context, before, _ int64) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.trims = append(j.trims, before)
+	return 0, nil
+}
+
+// open opens a store and runs it until stop, or the end of the test.
+func open(t testing.TB, j *journal, o metrics.Options) (s *metrics.Store, stop func()) {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = func() time.Time { return start }
+	}
+	s, err := metrics.Open(t.Context(), j, o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return s, stop
+}
+
+type in struct {
+	name string
+	at   time.Duration // after start
+	v    float64
+}
+
+// batch makes a batch, one run per sample, received at a time after start.
+func batch(t testing.TB, s *metrics.Store, received time.Duration, samples ...in) *flow.Batch {
+	t.Helper()
+	b := &flow.Batch{Received: start.Add(received)}
+	for i, one := range samples {
+		id, meta, err := s.Intern(one.name, nil)
+		if err != nil {
+			t.Fatalf("Intern(%q): %v", one.name, err)
+		}
+		b.Runs = append(b.Runs, flow.Run{ID: id, Meta: meta, First: uint32(i), Count: 1})
+		b.Times = append(b.Times, start.Add(one.at).UnixNano())
+		b.Values = append(b.Values, one.v)
+	}
+	return b
+}
+
+func appendAll(t testing.TB, s *metrics.Store, batches ...*flow.Batch) {
+	t.Helper()
+	for _, b := range batches {
+		if err := s.Append(t.Context(), b); err != nil {
+			t.Fatalf("Append: %v", err)
+		}
+	}
+}
+
+func latest(t testing.TB, s *metrics.Store, n int) (out []string) {
+	t.Helper()
+	got, err := s.Latest(t.Context(), n)
+	if err != nil {
+		t.Fatalf("Latest(%d): %v", n, err)
+	}
+	for _, g := range got {
+		out = append(out, fmt.Sprintf("%s=%v@%s", g.Name, g.Value, g.Time.Sub(start)))
+	}
+	return out
+}
+
+func all(vigil.Series) bool { return true }
+
+func samples(t testing.TB, s *metrics.Store, from, to time.Duration) map[string]map[time.Duration]float64 {
+	t.Helper()
+	got, err := s.Samples(t.Context(), all, start.Add(from), start.Add(to))
+	if err != nil {
+		t.Fatalf("Samples: %v", err)
+	}
+	out := map[string]map[time.Duration]float64{}
+	for _, h := range got {
+		out[h.Meta.String()] = map[time.Duration]float64{}
+		for i, ts := range h.Times {
+			if i > 0 && ts <= h.Times[i-1] {
+				t.Errorf("%s: times do not ascend at %d", h.Meta, i)
+			}
+			out[h.Meta.String()][time.Unix(0, ts).Sub(start)] = h.Values[i]
+		}
+	}
+	return out
+}
+
+func TestAppend_ReturnsOnlyAfterTheCommitAndShowsNothingBefore(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	j := &journal{hold: func(flow.LogGroup) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	}}
+	s, _ := open(t, j, metrics.Options{})
+	b := batch(t, s, 0, in{"a", 0, 1})
+	done := make(chan error, 1)
+	go func() { done <- s.Append(t.Context(), b) }()
+	<-entered
+	if got := samples(t, s, -time.Hour, time.Hour); len(got) != 0 {
+		t.Errorf("Samples before the commit = %v, want none", got)
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("Append returned %v before the commit did", err)
+	default:
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatalf("Append: %v", err)
+	}
+	if diff := cmp.Diff([]string{"a=1@0s"}, latest(t, s, 1)); diff != "" {
+		t.Errorf("Latest (-want +got):\n%s", diff)
+	}
+}
+
+func TestAppend_GroupsWhatWaitsWhileACommitIsUnderWay(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan int), make(chan struct{})
+	j := &journal{hold: func(g flow.LogGroup) error {
+		entered <- g.Samples
+		<-release
+		return nil
+	}}
+	s, _ := open(t, j, metrics.Options{})
+	first := batch(t, s, 0, in{"a", 0, 1})
+	var rest []*flow.Batch
+	for i := range 20 {
+		rest = append(rest, batch(t, s, 0, in{"b", time.Duration(i), 1}))
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { appendAll(t, s, first) })
+	if n := <-entered; n != 1 {
+		t.Errorf("the first group holds %d samples, want 1: no delay when idle", n)
+	}
+	for _, b := range rest {
+		wg.Go(func() { appendAll(t, s, b) })
+	}
+	waitQueued(t, s, len(rest))
+	close(release)
+	if n := <-entered; n != len(rest) {
+		t.Errorf("the second group holds %d samples, want %d", n, len(rest))
+	}
+	wg.Wait()
+}
+
+// waitQueued returns when n batches wait for the committer.
+func waitQueued(t *testing.T, s *metrics.Store, n int) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for s.Waiting() < n {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("only %d of %d batches wait", s.Waiting(), n)
+		}
+	}
+}
+
+func TestAppend_TellsEveryoneOfAFailedCommitAndShowsNothing(t *testing.T) {
+	t.Parallel()
+	broken := vigil.Errorf(vigil.Internal, "storage_failed", "disk on fire")
+	j := &journal{hold: func(flow.LogGroup) error { return broken }}
+	s, _ := open(t, j, metrics.Options{})
+	if err := s.Append(t.Context(), batch(t, s, 0, in{"a", 0, 1})); !errors.Is(err, broken) {
+		t.Errorf("Append = %v, want %v", err, broken)
+	}
+	if got := latest(t, s, 10); len(got) != 0 {
+		t.Errorf("Latest = %v, want none", got)
+	}
+	j.hold = nil // the journal decides whether it works again; the store tells the series again
+	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}))
+	if len(j.series) != 1 {
+		t.Errorf("series on disk = %v, want one", j.series)
+	}
+}
+
+func TestAppend_RefusesWhenTooMuchWaits(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}, 2), make(chan struct{})
+	j := &journal{hold: func(flow.LogGroup) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	}}
+	s, _ := open(t, j, metrics.Options{MaxWaiting: 20})
+	b := batch(t, s, 0, in{"a", 0, 1})
+	var wg sync.WaitGroup
+	wg.Go(func() { appendAll(t, s, b) })
+	<-entered
+	wg.Go(func() { appendAll(t, s, b) })
+	waitQueued(t, s, 1)
+	if err := s.Append(t.Context(), b); vigil.CodeOf(err) != "ingest_overload" || vigil.KindOf(err) != vigil.Busy {
+		t.Errorf("Append = %v, want ingest_overload", err)
+	}
+	close(release)
+	wg.Wait()
+}
+
+func TestAppend_EndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s, err := metrics.Open(t.Context(), &journal{}, metrics.Options{Now: func() time.Time { return start }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := batch(t, s, 0, in{"a", 0, 1})
+	if err := s.Append(ctx, b); vigil.CodeOf(err) != "ingest_timeout" {
+		t.Errorf("Append = %v, want ingest_timeout", err)
+	}
+}
+
+func TestRun_WritesWhatWaitsBeforeItReturnsAndRefusesTheRest(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}, 2), make(chan struct{})
+	j := &journal{hold: func(flow.LogGroup) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	}}
+	s, stop := open(t, j, metrics.Options{})
+	a, b := batch(t, s, 0, in{"a", 0, 1}), batch(t, s, 0, in{"b", 0, 2})
+	var wg sync.WaitGroup
+	wg.Go(func() { appendAll(t, s, a) })
+	<-entered
+	wg.Go(func() { appendAll(t, s, b) })
+	waitQueued(t, s, 1)
+	wg.Go(stop)
+	close(release)
+	wg.Wait()
+	if len(j.groups) != 2 {
+		t.Errorf("%d groups written, want 2", len(j.groups))
+	}
+	if err := s.Append(t.Context(), a); vigil.CodeOf(err) != "shutting_down" {
+		t.Errorf("Append after Run = %v, want shutting_down", err)
+	}
+}
+
+func TestStore_RemembersAfterARestart(t *testing.T) {
+	t.Parallel()
+	j := &journal{}
+	s, stop := open(t, j, metrics.Options{})
+	appendAll(t, s,
+		batch(t, s, -20*time.Minute, in{"old", -20 * time.Minute, 1}),
+		batch(t, s, 0, in{"a", -time.Second, 1}, in{"b", 0, 2}),
+		batch(t, s, 0, in{"a", 0, 3}))
+	want := latest(t, s, 10)
+	id, _, _ := s.Intern("a", nil)
+	stop()
+
+	s, _ = open(t, j, metrics.Options{})
+	if diff := cmp.Diff(want, latest(t, s, 10)); diff != "" {
+		t.Errorf("Latest after a restart (-want +got):\n%s", diff)
+	}
+	if again, _, _ := s.Intern("a", nil); again != id {
+		t.Errorf("id of a = %d, was %d", again, id)
+	}
+	if fresh, _, _ := s.Intern("c", nil); fresh <= 3 {
+		t.Errorf("id of a new series = %d, want one never given", fresh)
+	}
+	for _, from := range []time.Duration{-time.Minute, -time.Hour} { // from memory, from the log
+		got := samples(t, s, from, time.Hour)
+		if diff := cmp.Diff(map[time.Duration]float64{-time.Second: 1, 0: 3}, got["a"]); diff != "" {
+			t.Errorf("samples of a from %s (-want +got):\n%s", from, diff)
+		}
+	}
+}
+
+func TestLatest_IsNewestFirstByReceipt(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t, &journal{}, metrics.Options{})
+	appendAll(t, s,
+		batch(t, s, 0, in{"a", 0, 1}),
+		batch(t, s, time.Second, in{"late", -30 * time.Minute, 2}))
+	want := []string{"late=2@-30m0s", "a=1@0s"}
+	for _, n := range []int{2, 50} { // from memory, from the log
+		if diff := cmp.Diff(want, latest(t, s, n)); diff != "" {
+			t.Errorf("Latest(%d) (-want +got):\n%s", n, diff)
+		}
+	}
+	if got := latest(t, s, -1); len(got) != 0 {
+		t.Errorf("Latest(-1) = %v, want none", got)
+	}
+}
+
+func TestOpen_SetsACorruptRowAsideAndReadsTheRest(t *testing.T) {
+	t.Parallel()
+	j := &journal{}
+	s, stop := open(t, j, metrics.Options{})
+	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}), batch(t, s, 0, in{"a", 1, 2}), batch(t, s, 0, in{"a", 2, 3}))
+	stop()
+	j.groups[1].Blob[len(j.groups[1].Blob)-1] ^= 1
+
+	s, _ = open(t, j, metrics.Options{})
+	if diff := cmp.Diff(map[time.Duration]float64{0: 1, 2: 3}, samples(t, s, 0, 10)["a"]); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	if s.Corrupt() == 0 {
+		t.Error("Corrupt() = 0, want the row counted")
+	}
+}
+
+func TestIntern_RefusesNewSeriesAtTheLimitAndKnowsTheOld(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t, &journal{}, metrics.Options{MaxSeries: 2})
+	a, meta, err := s.Intern("a", vigil.Labels{"x": "1", "y": "2"})
+	if err != nil || meta.String() != `a{x="1",y="2"}` {
+		t.Fatalf("Intern = %v, %v", meta, err)
+	}
+	b, _, _ := s.Intern("a", vigil.Labels{"x": "1y", "": "2"}) // no run-together keys
+	if a == b {
+		t.Error("two series share an id")
+	}
+	if _, _, err := s.Intern("c", nil); vigil.CodeOf(err) != "series_limit" || vigil.KindOf(err) != vigil.Busy {
+		t.Errorf("Intern over the limit = %v, want series_limit", err)
+	}
+	if again, _, err := s.Intern("a", vigil.Labels{"y": "2", "x": "1"}); again != a || err != nil {
+		t.Errorf("Intern of a known series = %d, %v, want %d", again, err, a)
+	}
+}
+
+func TestSamples_RefusesTooLargeAnswers(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t, &journal{}, metrics.Options{MaxQuery: 5})
+	for i := range 6 {
+		appendAll(t, s, batch(t, s, 0, in{"a", time.Duration(i), 1}))
+	}
+	for _, from := range []time.Time{start, {}} {
+		if _, err := s.Samples(t.Context(), all, from, start.Add(time.Hour)); vigil.CodeOf(err) != "query_too_expensive" {
+			t.Errorf("Samples from %v = %v, want query_too_expensive", from, err)
+		}
+	}
+}
+
+func TestSamples_SurvivesAbsurdRanges(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t, &journal{}, metrics.Options{})
+	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}))
+	f := func(from, to time.Time, want int) {
+		t.Helper()
+		got, err := s.Samples(t.Context(), all, from, to)
+		if err != nil || len(got) != want {
+			t.Errorf("Samples(%v, %v) = %d series, %v, want %d", from, to, len(got), err, want)
+		}
+	}
+	f(time.Time{}, time.Unix(1<<60, 0), 1)
+	f(time.Unix(math.MinInt64, 0), time.Unix(0, math.MinInt64), 0)
+	f(start.Add(1), start, 0)
+	f(time.Unix(1<<60, 0), time.Unix(1<<61, 0), 0)
+}
+
+func TestTrim_AppliesRetention(t *testing.T) {
+	t.Parallel()
+	j := &journal{}
+	s, err := metrics.Open(t.Context(), j, metrics.Options{Retention: time.Hour, Now: func() time.Time { return start }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Trim(t.Context(), start); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{start.Add(-time.Hour).UnixNano()}, j.trims); diff != "" {
+		t.Errorf("trimmed before (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever order samples come in, memory, log and a restarted store tell the
+// same: the last value received for each series and time.
+func TestStore_KeepsTheLastOfEachSeriesAndTime(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		j := &journal{}
+		s, stop := open(t, j, metrics.Options{})
+		defer stop()
+		want := map[string]map[time.Duration]float64{}
+		for i := range rapid.IntRange(1, 300).Draw(rt, "samples") {
+			name := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "name")
+			at := time.Duration(rapid.IntRange(-200, 200).Draw(rt, "at")) * time.Second
+			appendAll(t, s, batch(t, s, 0, in{name, at, float64(i)}))
+			if want[name] == nil {
+				want[name] = map[time.Duration]float64{}
+			}
+			want[name][at] = float64(i)
+		}
+		lo := time.Duration(rapid.IntRange(-250, 100).Draw(rt, "from")) * time.Second
+		for name, rows := range want {
+			for at := range rows {
+				if at < lo {
+					delete(rows, at)
+				}
+			}
+			if len(rows) == 0 {
+				delete(want, name)
+			}
+		}
+		if diff := cmp.Diff(want, samples(t, s, lo, time.Hour)); diff != "" {
+			rt.Fatalf("samples (-want +got):\n%s", diff)
+		}
+		stop()
+		again, _ := open(t, j, metrics.Options{})
+		if diff := cmp.Diff(want, samples(t, again, lo, time.Hour)); diff != "" {
+			rt.Fatalf("samples after a restart (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func BenchmarkIntern_KnownSeries(b *testing.B) {
+	s, _ := open(b, &journal{}, metrics.Options{})
+	labels := vigil.Labels{"host": "web-1", "service": "backend"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := s.Intern("service_cpu", labels); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppend_OneSample(b *testing.B) {
+	s, _ := open(b, &journal{hold: func(flow.LogGroup) error { return nil }}, metrics.Options{})
+	one := batch(b, s, 0, in{"cpu_usage", 0, 0.12})
+	b.ReportAllocs()
+	for b.Loop() {
+		appendAll(b, s, one)
+	}
+}
