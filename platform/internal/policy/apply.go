@@ -1,0 +1,170 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// maxPolicies bounds a tenant's policies.
+const maxPolicies = 10_000
+
+// Apply checks a policy against its module and runbook, stores it and puts it
+// in force; created is true if there was none of its name. Applying what is in
+// force already changes nothing. If it is refused the old one stays in force.
+func (e *Engine) Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, created bool, err error) {
+	e.apply.Lock()
+	defer e.apply.Unlock()
+	if err := p.Check(); err != nil {
+		return flow.PolicyRow{}, false, err
+	}
+	s := e.set.Load()
+	old := s.byName[p.Name]
+	if old == nil && len(s.byName) >= maxPolicies {
+		return flow.PolicyRow{}, false, vigil.Errorf(vigil.Invalid, "policy_limit", "there are %d policies already, which is the limit", maxPolicies).
+			Hinted("vigil policy ls")
+	}
+	digest, err := e.resolve(ctx, p)
+	if err != nil {
+		return flow.PolicyRow{}, false, err
+	}
+	row = flow.PolicyRow{Policy: p, Digest: digest, Revision: 1, AppliedAt: e.opts.Now(), AppliedBy: by}
+	if old != nil {
+		if old.row.Digest == digest && sameDocument(old.row.Policy, p) && (old.rule != nil || p.Mode == vigil.Disabled) {
+			return old.row, false, nil
+		}
+		row.Revision = old.row.Revision + 1
+	}
+	next, err := e.bind(old, row, s.freeConfig)
+	if err != nil {
+		return flow.PolicyRow{}, false, err
+	}
+	if err := e.try(ctx, digest, p); err != nil {
+		return flow.PolicyRow{}, false, err
+	}
+	if err := e.opts.Ledger.PutPolicy(ctx, row, applied(row, old)); err != nil {
+		return flow.PolicyRow{}, false, fmt.Errorf("store policy %s: %w", p.Name, err)
+	}
+	e.swap(ctx, s.with(next), old, next.rule, row.AppliedAt)
+	return row, old == nil, nil
+}
+
+// Delete takes a policy out of force and forgets it. Its open episodes end.
+func (e *Engine) Delete(ctx context.Context, by, name string) error {
+	e.apply.Lock()
+	defer e.apply.Unlock()
+	s := e.set.Load()
+	old := s.byName[name]
+	if old == nil {
+		return s.unknown(name)
+	}
+	now := e.opts.Now()
+	rec := vigil.AuditRecord{At: now, By: by, Verb: "policy.deleted", Object: name, From: revision(old)}
+	if err := e.opts.Ledger.DeletePolicy(ctx, name, rec); err != nil {
+		return fmt.Errorf("delete policy %s: %w", name, err)
+	}
+	e.swap(ctx, s.without(name), old, nil, now)
+	return nil
+}
+
+// swap puts a set in force. Episodes of a rule that is no longer in it end,
+// because what they were found by is gone; those that cannot be ended now are
+// tried again by later steps.
+func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, now time.Time) {
+	e.set.Store(next)
+	if old != nil && old.rule != nil && old.rule != keep {
+		for _, b := range e.books {
+			if err := b.dismiss(ctx, old.row.Name, now); err != nil {
+				e.opts.Log.Error("end of a policy's episodes failed", "policy", old.row.Name, "err", err)
+			}
+		}
+	}
+	for _, sh := range e.shards {
+		sh.inbox.hint()
+	}
+}
+
+// resolve finds the policy's module and checks that its runbook exists.
+func (e *Engine) resolve(ctx context.Context, p vigil.Policy) (digest string, err error) {
+	m, err := e.find(ctx, p.Module, vigil.PolicyModule, "module")
+	if err != nil {
+		return "", fmt.Errorf("resolve module of policy %s: %w", p.Name, err)
+	}
+	for i, step := range p.Runbook {
+		if _, err := e.find(ctx, step.Action, vigil.ActionModule, fmt.Sprintf("runbook[%d].action", i)); err != nil {
+			return "", fmt.Errorf("resolve step %d of policy %s: %w", i+1, p.Name, err)
+		}
+	}
+	return m.Digest, nil
+}
+
+// find resolves one reference and checks what kind of module it names.
+func (e *Engine) find(ctx context.Context, ref string, kind vigil.ModuleKind, field string) (vigil.Module, error) {
+	m, err := e.opts.Modules.Resolve(ctx, ref)
+	if err != nil {
+		return vigil.Module{}, err
+	}
+	if m.Kind != kind {
+		return vigil.Module{}, vigil.Errorf(vigil.Invalid, "policy_invalid", "%s: %s is of kind %s, want %s", field, ref, m.Kind, kind).
+			With("field", field).Hinted("vigil module ls")
+	}
+	return m, nil
+}
+
+// try configures a fresh guest with the policy's settings, so that bad ones are
+// refused in the guest's words before anything changes.
+func (e *Engine) try(ctx context.Context, digest string, p vigil.Policy) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("try settings of policy %s: %w", p.Name, err)
+		}
+	}()
+	g, err := e.opts.Guests.OpenPolicy(ctx, digest)
+	if err != nil {
+		return err
+	}
+	err = g.Configure(ctx, 1, settingsOf(p.Settings))
+	return errors.Join(err, g.Close(ctx))
+}
+
+// settingsOf is what a guest is given when a policy has no settings.
+func settingsOf(raw []byte) []byte {
+	if len(raw) == 0 {
+		return []byte("{}")
+	}
+	return raw
+}
+
+// sameDocument compares policies as documents; white space in settings is none
+// of their content.
+func sameDocument(a, b vigil.Policy) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// applied is the audit record of putting row in force after old.
+func applied(row flow.PolicyRow, old *bound) vigil.AuditRecord {
+	detail, err := json.Marshal(row)
+	if err != nil {
+		detail = nil // settings are valid JSON once a guest has read them
+	}
+	return vigil.AuditRecord{
+		At: row.AppliedAt, By: row.AppliedBy, Verb: "policy.applied", Object: row.Name,
+		From: revision(old), To: strconv.FormatInt(row.Revision, 10), Message: "mode " + string(row.Mode), Detail: detail,
+	}
+}
+
+func revision(b *bound) string {
+	if b == nil {
+		return ""
+	}
+	return strconv.FormatInt(b.row.Revision, 10)
+}

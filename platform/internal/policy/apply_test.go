@@ -1,0 +1,157 @@
+package policy_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+func TestApply_RefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	f := func(code string, change func(p *vigil.Policy)) {
+		t.Helper()
+		p := cpuHigh()
+		change(&p)
+		if _, _, err := w.Apply(t.Context(), "local", p); vigil.CodeOf(err) != code {
+			t.Errorf("Apply = %v, want %s", err, code)
+		}
+		if len(w.rows) != 0 || len(w.audit) != 0 {
+			t.Fatalf("%s was stored", code)
+		}
+	}
+	f("policy_invalid", func(p *vigil.Policy) { p.Select = "" })
+	f("selector_invalid", func(p *vigil.Policy) { p.Select = "{" })
+	f("selector_invalid", func(p *vigil.Policy) { p.Select, p.Mode = "{", vigil.Disabled })
+	f("module_not_found", func(p *vigil.Policy) { p.Module = "nosuch" })
+	f("policy_invalid", func(p *vigil.Policy) { p.Module = "restart-service" })
+	f("module_not_found", func(p *vigil.Policy) { p.Runbook[0].Action = "nosuch" })
+	f("policy_invalid", func(p *vigil.Policy) { p.Runbook[0].Action = "threshold" })
+	f("settings_invalid", func(p *vigil.Policy) { p.Settings = nil })
+	w.broken = errors.New("disk full")
+	f("internal", func(*vigil.Policy) {})
+}
+
+func TestApply_KeepsRevisionsAndRecordsThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	f := func(created bool, revision int64, audits int, settings string) {
+		t.Helper()
+		p := cpuHigh()
+		p.Settings = []byte(settings)
+		row, made, err := w.Apply(t.Context(), "local", p)
+		if err != nil || made != created || row.Revision != revision || len(w.audit) != audits {
+			t.Errorf("Apply(%s) = revision %d, created %v, %d audit records, %v", settings, row.Revision, made, len(w.audit), err)
+		}
+	}
+	f(true, 1, 1, `{"above": 0.8}`)
+	f(false, 1, 1, `{"above":0.8}`) // the same
+	f(false, 2, 2, `{"above": 0.9}`)
+	if rec := w.audit[1]; rec.Verb != "policy.applied" || rec.From != "1" || rec.To != "2" || rec.By != "local" || len(rec.Detail) == 0 {
+		t.Errorf("audit = %+v", rec)
+	}
+	w.open(1)
+	if row, err := w.Get(t.Context(), "cpu-high"); err != nil || row.Revision != 2 {
+		t.Errorf("after a restart Get = revision %d, %v", row.Revision, err)
+	}
+}
+
+func TestGet_NamesTheKnownAndTheNearest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	w.apply(nil)
+	_, err := w.Get(t.Context(), "cpu-hihg")
+	e := vigil.AsError(err)
+	if e.Kind != vigil.NotFound || e.Msg != `no policy "cpu-hihg"; have: cpu-high` || e.Hint != "did you mean cpu-high? See vigil policy ls" {
+		t.Errorf("Get = %+v", e)
+	}
+	if err := w.Delete(t.Context(), "local", "memory"); vigil.CodeOf(err) != "policy_not_found" || vigil.AsError(err).Hint != "vigil policy ls" {
+		t.Errorf("Delete = %+v", err)
+	}
+	if rows, err := w.List(t.Context()); err != nil || len(rows) != 1 {
+		t.Errorf("List = %v, %v", rows, err)
+	}
+}
+
+func TestApply_ChangesOfJudgementEndEpisodes(t *testing.T) {
+	t.Parallel()
+	f := func(name, want string, change func(p *vigil.Policy)) {
+		t.Helper()
+		w := newWorld(t)
+		w.open(1)
+		w.apply(nil)
+		w.send(0.95)
+		w.takeTold()
+		w.apply(change)
+		w.pass(time.Second)
+		if got := w.takeTold(); got != want {
+			t.Errorf("%s: the healer heard %q, want %q", name, got, want)
+		}
+	}
+	f("guards", "fired service:backend", func(p *vigil.Policy) { p.Guards.Cooldown = 0 })
+	f("mode", "fired service:backend", func(p *vigil.Policy) { p.Mode = vigil.Shadow })
+	f("settings", "cleared service:backend", func(p *vigil.Policy) { p.Settings = []byte(`{"above":0.99}`) })
+	f("target", "cleared service:backend", func(p *vigil.Policy) { p.Target = "service:web" })
+	f("disabled", "cleared service:backend", func(p *vigil.Policy) { p.Mode = vigil.Disabled })
+}
+
+func TestApply_NewSettingsJudgeTheNextSample(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	w.apply(nil)
+	w.send(0.7)
+	w.apply(func(p *vigil.Policy) { p.Settings = []byte(`{"above":0.5}`) })
+	w.pass(time.Second)
+	w.send(0.7)
+	if got := w.takeTold(); got != "fired service:backend" {
+		t.Errorf("the healer heard %q", got)
+	}
+}
+
+func TestDelete_EndsEpisodesAndJudgesNoMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	w.apply(nil)
+	w.send(0.95)
+	w.takeTold()
+	if err := w.Delete(t.Context(), "local", "cpu-high"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.takeTold(); got != "cleared service:backend" {
+		t.Errorf("the healer heard %q", got)
+	}
+	w.pass(time.Second)
+	asks := w.asks
+	w.send(0.95)
+	if got := w.takeTold(); got != "" || w.asks != asks {
+		t.Errorf("after Delete the healer heard %q, the guest was asked %d times", got, w.asks-asks)
+	}
+	if rec := w.audit[len(w.audit)-1]; rec.Verb != "policy.deleted" || rec.Object != "cpu-high" {
+		t.Errorf("audit = %+v", rec)
+	}
+}
+
+func TestOpen_EndsEpisodesOfPoliciesThatAreGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	w.apply(nil)
+	w.send(0.95)
+	w.takeTold()
+	delete(w.rows, "cpu-high")
+	w.open(1)
+	w.step()
+	if got := w.takeTold(); got != "cleared service:backend" {
+		t.Errorf("the healer heard %q", got)
+	}
+	if open, _ := w.OpenEpisodes(t.Context()); len(open) != 0 {
+		t.Errorf("still open: %+v", open)
+	}
+}

@@ -1,0 +1,178 @@
+package policy
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// The bounds of what a decision keeps.
+const (
+	maxSeen   = 64   // samples
+	maxReason = 1024 // bytes
+)
+
+// newest returns the newest unjudged row.
+func (t *track) newest() (p piece, row uint32) {
+	for i, q := range t.rows {
+		if last := q.first + q.count - 1; i == 0 || q.from.batch.Times[last] > p.from.batch.Times[row] {
+			p, row = q, last
+		}
+	}
+	return p, row
+}
+
+// compose lays the due rows out in columns, leaving out what is not newer than
+// the newest sample judged: late and repeated samples are history.
+func (d *desk) compose() {
+	a := &d.ask
+	a.Runs, a.Times, a.Values = a.Runs[:0], a.Times[:0], a.Values[:0]
+	d.asked, d.origins = d.asked[:0], d.origins[:0]
+	for _, t := range d.due {
+		first, last, flags := len(a.Times), t.last, uint32(0)
+		for _, p := range t.rows {
+			times := p.from.batch.Times[p.first : p.first+p.count]
+			values := p.from.batch.Values[p.first : p.first+p.count]
+			old := sort.Search(len(times), func(i int) bool { return times[i] > last })
+			if old == len(times) {
+				continue
+			}
+			a.Times, a.Values = append(a.Times, times[old:]...), append(a.Values, values[old:]...)
+			for range len(times) - old {
+				d.origins = append(d.origins, p.from)
+			}
+			last, flags = times[len(times)-1], flags|p.flags
+		}
+		if n := len(a.Times) - first; n > 0 {
+			a.Runs = append(a.Runs, flow.Run{ID: t.id, Meta: t.series, First: uint32(first), Count: uint32(n), Flags: flags})
+			d.asked = append(d.asked, t)
+		}
+	}
+}
+
+// done forgets the rows that were judged.
+func (d *desk) done() {
+	for i, t := range d.asked {
+		r := d.ask.Runs[i]
+		t.last = d.ask.Times[r.First+r.Count-1]
+		t.silent = false
+	}
+	for _, t := range d.due {
+		clear(t.rows)
+		t.rows = t.rows[:0]
+	}
+	clear(d.origins)
+	clear(d.asked)
+	d.due, d.origins, d.asked = d.due[:0], d.origins[:0], d.asked[:0]
+}
+
+// placed is a judgement with the row of the ask that it speaks of.
+type placed struct {
+	flow.Judgement
+	row int
+}
+
+// notes turns the guest's answers into notes, in the order in which they would
+// have come about had each batch been judged alone: what is decided must not
+// depend on how batches were put together. A verdict stands from its row to the
+// next one; a series without an answer keeps the verdict it has.
+func (d *desk) notes(judgements []flow.Judgement) []note {
+	answers := make([]placed, 0, len(judgements))
+	for _, j := range judgements {
+		answers = append(answers, placed{j, d.rowOf(j)})
+	}
+	slices.SortStableFunc(answers, func(a, b placed) int { return cmp.Compare(a.row, b.row) })
+	notes := make([]note, 0, len(d.asked))
+	for i, t := range d.asked {
+		first, end := int(d.ask.Runs[i].First), int(d.ask.Runs[i].First+d.ask.Runs[i].Count)
+		n := 0
+		for n < len(answers) && answers[n].row < end {
+			n++
+		}
+		if n == 0 {
+			notes = append(notes, d.standing(t, end-1))
+		}
+		for k := range n {
+			until := end
+			if k+1 < n {
+				until = answers[k+1].row
+			}
+			notes = append(notes, d.note(t, answers[k], first, max(until-1, answers[k].row)))
+		}
+		answers = answers[n:]
+	}
+	slices.SortStableFunc(notes, func(a, b note) int {
+		return cmp.Or(a.received.Compare(b.received), a.at.Compare(b.at))
+	})
+	return notes
+}
+
+// standing is the note of a verdict that is as it was.
+func (d *desk) standing(t *track, newest int) note {
+	n := d.covering(note{track: t}, newest)
+	n.at, n.received = n.newest, n.heard
+	return n
+}
+
+// rowOf finds the row that a judgement speaks of: the one with its time, else
+// the last of its series.
+func (d *desk) rowOf(j flow.Judgement) int {
+	r := d.ask.Runs[j.Run]
+	times := d.ask.Times[r.First : r.First+r.Count]
+	i, ok := slices.BinarySearch(times, j.At.UnixNano())
+	if !ok {
+		i = len(times) - 1
+	}
+	return int(r.First) + i
+}
+
+// note is one answer as the host understands it: samples that came too late or
+// are no numbers fire nothing, whatever the guest says.
+func (d *desk) note(t *track, a placed, first, newest int) note {
+	n := note{
+		track: t, verdict: a.Verdict, value: finite(a.Value), reason: clip(a.Message),
+		at: time.Unix(0, d.ask.Times[a.row]), received: d.origins[a.row].batch.Received,
+	}
+	v := d.ask.Values[a.row]
+	unfit := math.IsNaN(v) || math.IsInf(v, 0)
+	if (unfit && n.verdict == vigil.VerdictFire) || n.received.Sub(n.at) > d.bound.row.Lookback.D() {
+		n.verdict = vigil.VerdictNoData
+	}
+	if n.verdict != t.said {
+		t.said, n.samples = n.verdict, d.seen(first, a.row)
+	}
+	return d.covering(n, newest)
+}
+
+// covering says which row is the newest that a note's verdict holds for.
+func (d *desk) covering(n note, row int) note {
+	o := d.origins[row]
+	n.newest, n.heard, n.began, n.trail = time.Unix(0, d.ask.Times[row]), o.batch.Received, o.at, o.batch.Trail
+	return n
+}
+
+// seen copies the samples of a series up to a row, the last maxSeen of them.
+func (d *desk) seen(first, row int) []vigil.Observation {
+	first = max(first, row+1-maxSeen)
+	seen := make([]vigil.Observation, 0, row+1-first)
+	for i := first; i <= row; i++ {
+		if v := d.ask.Values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) {
+			seen = append(seen, vigil.Observation{Time: time.Unix(0, d.ask.Times[i]), Value: v})
+		}
+	}
+	return seen
+}
+
+// clip bounds a guest's message.
+func clip(s string) string {
+	if len(s) > maxReason {
+		s = s[:maxReason]
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
+}

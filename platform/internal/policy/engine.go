@@ -1,0 +1,162 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Ledger keeps policies, episodes and decisions on disk. SaveEpisodes stores
+// all of its arguments or none; an episode is replaced by its id.
+type Ledger interface {
+	Policies(ctx context.Context) ([]flow.PolicyRow, error)
+	PutPolicy(ctx context.Context, row flow.PolicyRow, rec vigil.AuditRecord) error
+	DeletePolicy(ctx context.Context, name string, rec vigil.AuditRecord) error
+	OpenEpisodes(ctx context.Context) ([]vigil.Episode, error)
+	SaveEpisodes(ctx context.Context, episodes []vigil.Episode, decisions []vigil.Decision) error
+}
+
+// Guests opens instances of policy modules.
+type Guests interface {
+	OpenPolicy(ctx context.Context, digest string) (Guest, error)
+}
+
+// Guest is one instance of a policy module. It is used by one goroutine at a
+// time; after an error of Configure or Eval it is closed and replaced.
+type Guest interface {
+	Configure(ctx context.Context, config uint32, settings []byte) error
+	Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, error)
+	Close(ctx context.Context) error
+}
+
+// Modules resolves what a policy calls its module and its actions.
+type Modules interface {
+	Resolve(ctx context.Context, ref string) (vigil.Module, error)
+}
+
+// Treat hears what policies find. It must not call back into the engine.
+type Treat interface {
+	Fired(ctx context.Context, f flow.Firing) error
+	Cleared(ctx context.Context, policy string, t vigil.Target, at time.Time) error
+	Judged(ctx context.Context, j flow.Judged) error
+}
+
+// Spans takes finished spans and never blocks.
+type Spans interface {
+	Emit(spans ...flow.Span)
+}
+
+// Options are what an engine needs. All but Shards are required.
+type Options struct {
+	Tenant   string
+	Ledger   Ledger
+	Guests   Guests
+	Modules  Modules
+	Selector func(text string) (matches func(vigil.Series) bool, err error)
+	Treat    Treat
+	Spans    Spans
+	Now      func() time.Time
+	Log      *slog.Logger
+	Shards   int // 0 means 1
+}
+
+// Stats counts what an engine did since it was opened.
+type Stats struct {
+	Evaluations uint64 // guest calls answered
+	Judgements  uint64 // verdicts they gave
+	Failures    uint64 // guest calls that failed
+	Skipped     uint64 // samples passed over under overload for newer ones of their series
+	Unbound     uint64 // series that a policy selected but whose target it could not name
+}
+
+// Engine judges one tenant's batches by its policies.
+type Engine struct {
+	opts   Options
+	born   time.Time
+	shards []*shard
+	books  []*book
+
+	set   atomic.Pointer[set]
+	apply sync.Mutex // serialises changes of set
+
+	evaluations, judgements, failures, skipped, unbound atomic.Uint64
+}
+
+// Open loads policies and open episodes and returns an engine that judges once
+// Run is called. Stored policies that can no longer be read are logged and
+// stay listed, but judge nothing.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	o.Shards = max(o.Shards, 1)
+	o.Log = o.Log.With("component", "policy")
+	e := &Engine{opts: o, born: o.Now()}
+	for i := range o.Shards {
+		e.shards = append(e.shards, newShard(e, i))
+		e.books = append(e.books, newBook(e))
+	}
+	rows, err := o.Ledger.Policies(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load policies: %w", err)
+	}
+	e.set.Store(e.load(rows))
+	open, err := o.Ledger.OpenEpisodes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load open episodes: %w", err)
+	}
+	for _, ep := range open {
+		e.bookFor(ep.Target).resume(ep, e.born)
+	}
+	return e, nil
+}
+
+// Stats returns the counters so far.
+func (e *Engine) Stats() Stats {
+	return Stats{
+		Evaluations: e.evaluations.Load(),
+		Judgements:  e.judgements.Load(),
+		Failures:    e.failures.Load(),
+		Skipped:     e.skipped.Load(),
+		Unbound:     e.unbound.Load(),
+	}
+}
+
+// Offer hands a durable batch to the shards of its series. It never blocks:
+// a shard that is far behind judges only the newest sample of each series.
+func (e *Engine) Offer(b *flow.Batch) {
+	now := e.opts.Now()
+	if len(e.shards) == 1 {
+		e.shards[0].offer(&offer{batch: b, runs: b.Runs, at: now})
+		return
+	}
+	parts := make([][]flow.Run, len(e.shards))
+	for _, r := range b.Runs {
+		i := e.home(r.Meta.Labels["host"])
+		parts[i] = append(parts[i], r)
+	}
+	for i, runs := range parts {
+		if len(runs) > 0 {
+			e.shards[i].offer(&offer{batch: b, runs: runs, at: now})
+		}
+	}
+}
+
+// home is the shard of a host: FNV-1a, so that it is the same in every run.
+func (e *Engine) home(host string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(host) {
+		h = (h ^ uint64(host[i])) * 1099511628211
+	}
+	return int(h % uint64(len(e.shards)))
+}
+
+// bookFor is the book that a target's episode is kept in. A target named after
+// its series' host label is booked on the shard of that series.
+func (e *Engine) bookFor(t vigil.Target) *book { return e.books[e.home(t.Host)] }
+
+// Wake signals that shard i has batches to judge.
+func (e *Engine) Wake(shard int) <-chan struct{} { return e.shards[shard].inbox.wake }

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"sync"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+)
+
+// The bounds of one shard's inbox.
+const (
+	maxOffers = 1024
+	maxRows   = 1 << 18 // waiting in offers; one larger offer is let in alone
+	turnRows  = 1 << 16 // rows of one turn, which is what a guest sees at once
+	maxNewest = 1 << 20 // series, once only newest samples are kept
+)
+
+// offer is the part of a batch that waits for one shard.
+type offer struct {
+	batch *flow.Batch
+	runs  []flow.Run
+	at    time.Time // when it began to wait
+}
+
+func (o *offer) rows() (n int) {
+	for _, r := range o.runs {
+		n += int(r.Count)
+	}
+	return n
+}
+
+// inbox holds what a shard has not judged yet. When it is full it keeps the
+// newest sample of each series, since the present is what counts.
+type inbox struct {
+	wake chan struct{} // capacity 1: a hint that there is something to take
+
+	mu     sync.Mutex // guards all below
+	offers []*offer
+	rows   int
+	newest map[uint64]*offer // by series id; each holds one row of its own
+}
+
+func newInbox() inbox {
+	return inbox{wake: make(chan struct{}, 1), newest: map[uint64]*offer{}}
+}
+
+// put adds an offer and returns how many samples were passed over for it.
+func (in *inbox) put(o *offer) (skipped int) {
+	in.mu.Lock()
+	n := o.rows()
+	full := len(in.offers) >= maxOffers || (in.rows+n > maxRows && in.rows > 0)
+	if full || len(in.newest) > 0 {
+		skipped = in.keepNewest(o)
+	} else {
+		in.offers = append(in.offers, o)
+		in.rows += n
+	}
+	in.mu.Unlock()
+	in.hint()
+	return skipped
+}
+
+func (in *inbox) hint() {
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keepNewest is called with mu held.
+func (in *inbox) keepNewest(o *offer) (skipped int) {
+	for _, r := range o.runs {
+		if r.Count == 0 {
+			continue
+		}
+		skipped += int(r.Count) - 1
+		old, ok := in.newest[r.ID]
+		last := r.First + r.Count - 1
+		switch {
+		case ok && old.batch.Times[0] >= o.batch.Times[last], !ok && len(in.newest) >= maxNewest:
+			skipped++
+			continue
+		case ok:
+			skipped++
+		}
+		in.newest[r.ID] = o.single(r, last)
+	}
+	return skipped
+}
+
+// single copies one row of an offer into an offer of its own, so that the
+// batch it came from can be forgotten.
+func (o *offer) single(r flow.Run, row uint32) *offer {
+	b := &flow.Batch{
+		Tenant: o.batch.Tenant, By: o.batch.By, Received: o.batch.Received, Trail: o.batch.Trail,
+		Runs:   []flow.Run{{ID: r.ID, Meta: r.Meta, Count: 1, Flags: r.Flags}},
+		Times:  []int64{o.batch.Times[row]},
+		Values: []float64{o.batch.Values[row]},
+	}
+	return &offer{batch: b, runs: b.Runs, at: o.at}
+}
+
+// take removes the offers of one turn, oldest first. What remains is hinted at.
+func (in *inbox) take() (turn []*offer) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	rows, n := 0, 0
+	for n < len(in.offers) && (n == 0 || rows+in.offers[n].rows() <= turnRows) {
+		rows += in.offers[n].rows()
+		n++
+	}
+	turn = append(turn, in.offers[:n]...)
+	clear(in.offers[:n])
+	if in.offers, in.rows = in.offers[n:], in.rows-rows; len(in.offers) > 0 {
+		in.hint()
+		return turn
+	}
+	in.offers = nil
+	for id, o := range in.newest {
+		if len(turn) >= turnRows {
+			in.hint()
+			break
+		}
+		turn = append(turn, o)
+		delete(in.newest, id)
+	}
+	return turn
+}

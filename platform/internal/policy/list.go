@@ -1,0 +1,87 @@
+package policy
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// List returns the applied policies by name.
+func (e *Engine) List(context.Context) ([]flow.PolicyRow, error) {
+	s := e.set.Load()
+	rows := make([]flow.PolicyRow, 0, len(s.byName))
+	for _, name := range slices.Sorted(maps.Keys(s.byName)) {
+		rows = append(rows, s.byName[name].row)
+	}
+	return rows, nil
+}
+
+// Get returns one applied policy.
+func (e *Engine) Get(_ context.Context, name string) (flow.PolicyRow, error) {
+	s := e.set.Load()
+	if b := s.byName[name]; b != nil {
+		return b.row, nil
+	}
+	return flow.PolicyRow{}, s.unknown(name)
+}
+
+// unknown is the error for a name that no policy has; it names those there are.
+func (s *set) unknown(name string) error {
+	have := slices.Sorted(maps.Keys(s.byName))
+	e := vigil.Errorf(vigil.NotFound, "policy_not_found", "no policy %q; have: %s", name, someOf(have)).
+		Hinted("vigil policy ls")
+	if near := nearest(name, have); near != "" {
+		e = e.Hinted("did you mean %s? See vigil policy ls", near)
+	}
+	return e
+}
+
+// someOf lists at most ten names.
+func someOf(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	if len(names) > 10 {
+		names = append(slices.Clone(names[:10]), "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// nearest returns the name that is at most two edits away, "" if none is.
+func nearest(name string, names []string) (near string) {
+	if len(name) > 63 { // no policy's name is longer
+		return ""
+	}
+	best := 3
+	for _, n := range names {
+		if d := edits(name, n); d < best {
+			best, near = d, n
+		}
+	}
+	return near
+}
+
+// edits is the Levenshtein distance in bytes.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,353 @@
+package policy_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/policy"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// threshold is a guest that fires above a line. It answers as a real one does:
+// once for each run of equal verdicts.
+type threshold struct {
+	world  *world
+	above  map[uint32]float64
+	closed bool
+}
+
+func (g *threshold) Configure(_ context.Context, config uint32, settings []byte) error {
+	var s struct {
+		Above *float64 `json:"above"`
+	}
+	if err := json.Unmarshal(settings, &s); err != nil || s.Above == nil {
+		return vigil.Errorf(vigil.Invalid, "settings_invalid", "above: missing")
+	}
+	g.above[config] = *s.Above
+	return nil
+}
+
+func (g *threshold) Eval(_ context.Context, ask flow.Ask) (js []flow.Judgement, err error) {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	g.world.asks++
+	if g.closed {
+		return nil, errors.New("closed")
+	}
+	if g.world.failing > 0 {
+		g.world.failing--
+		return nil, vigil.Errorf(vigil.Internal, "guest_trap", "unreachable")
+	}
+	line, ok := g.above[ask.Config]
+	if !ok {
+		return nil, errors.New("not configured")
+	}
+	for i, r := range ask.Runs {
+		last := vigil.Verdict("")
+		for row := r.First; row < r.First+r.Count; row++ {
+			v, verdict := ask.Values[row], vigil.VerdictOK
+			switch {
+			case v > line || (math.IsNaN(v) && g.world.naive):
+				verdict = vigil.VerdictFire
+			case math.IsNaN(v):
+				verdict = vigil.VerdictNoData
+			}
+			if verdict != last {
+				last = verdict
+				js = append(js, flow.Judgement{Run: i, Verdict: verdict, Value: v, At: time.Unix(0, ask.Times[row])})
+				if verdict == vigil.VerdictFire {
+					js[len(js)-1].Message = fmt.Sprintf("%g against %g", v, line)
+				}
+			}
+		}
+	}
+	return js, nil
+}
+
+func (g *threshold) Close(context.Context) error {
+	g.closed = true
+	return nil
+}
+
+// world is an engine's surroundings, kept in memory: ledger, modules, guests,
+// healer and clock.
+type world struct {
+	*policy.Engine
+	t testing.TB
+
+	mu        sync.Mutex // guards all below
+	now       time.Time  // zero: the real clock
+	rows      map[string]flow.PolicyRow
+	audit     []vigil.AuditRecord
+	episodes  map[string]vigil.Episode
+	order     []string // ids of episodes as they came
+	decisions []vigil.Decision
+	told      []string // what the healer heard, Judged aside
+	firings   []flow.Firing
+	judged    []flow.Judged
+	spans     []flow.Span
+	asks      int
+	opened    int
+	failing   int  // guest calls to fail
+	naive     bool // the guest fires on NaN
+	broken    error
+	deaf      error            // of Cleared
+	heard     chan flow.Firing // dropped when full
+}
+
+func newWorld(t testing.TB) *world {
+	return &world{
+		t: t, now: time.Unix(1_700_000_000, 0), rows: map[string]flow.PolicyRow{},
+		episodes: map[string]vigil.Episode{}, heard: make(chan flow.Firing, 1024),
+	}
+}
+
+// open starts an engine on the world, as a process start does.
+func (w *world) open(shards int) {
+	w.t.Helper()
+	e, err := policy.Open(w.t.Context(), policy.Options{
+		Tenant: "default", Ledger: w, Guests: guests{w}, Modules: modules{}, Treat: treat{w}, Spans: w,
+		Now: w.clock, Log: slog.New(slog.DiscardHandler), Shards: shards,
+		Selector: func(text string) (func(vigil.Series) bool, error) {
+			if text == "{" {
+				return nil, vigil.Errorf(vigil.Invalid, "selector_invalid", "selector cannot be read")
+			}
+			return func(s vigil.Series) bool { return s.Name == text }, nil
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Engine = e
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now.IsZero() {
+		return time.Now()
+	}
+	return w.now
+}
+
+// pass lets time go by, and the engine do what is due then.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	w.mu.Lock()
+	w.now = w.now.Add(d)
+	w.mu.Unlock()
+	w.step()
+}
+
+func (w *world) step() {
+	w.t.Helper()
+	if err := w.Step(w.t.Context(), 0, w.clock()); err != nil {
+		w.t.Fatalf("step: %v", err)
+	}
+}
+
+// apply puts a policy in force: cpu_usage above 0.8 is bad for service:backend,
+// at once, and well again after 2 s.
+func (w *world) apply(change func(p *vigil.Policy)) flow.PolicyRow {
+	w.t.Helper()
+	p := cpuHigh()
+	if change != nil {
+		change(&p)
+	}
+	row, _, err := w.Apply(w.t.Context(), "local", p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return row
+}
+
+func cpuHigh() vigil.Policy {
+	p := vigil.DefaultPolicy()
+	p.Name, p.Module, p.Select, p.Target = "cpu-high", "threshold", "cpu_usage", "service:backend"
+	p.Settings, p.Mode = json.RawMessage(`{"above": 0.8}`), vigil.Auto
+	p.RecoverFor = vigil.Duration(2 * time.Second)
+	p.Runbook = []vigil.Step{{Action: "restart-service", Timeout: vigil.DefaultTimeout}}
+	return p
+}
+
+// sample is a value received now and measured ago.
+type sample struct {
+	host  string
+	value float64
+	ago   time.Duration
+}
+
+// batch makes a batch of samples of cpu_usage, one run per host.
+func (w *world) batch(samples ...sample) *flow.Batch {
+	now := w.clock()
+	trail := &flow.Trail{Context: flow.NewTrace()}
+	b := &flow.Batch{Tenant: "default", Received: now, Trail: trail}
+	for _, s := range samples {
+		meta, id := vigil.Series{Name: "cpu_usage"}, uint64(1)
+		if s.host != "" {
+			meta.Labels = vigil.Labels{"host": s.host}
+			for _, c := range []byte(s.host) {
+				id = id*31 + uint64(c)
+			}
+		}
+		if n := len(b.Runs); n == 0 || b.Runs[n-1].ID != id {
+			b.Runs = append(b.Runs, flow.Run{ID: id, Meta: meta, First: uint32(len(b.Times))})
+		}
+		b.Runs[len(b.Runs)-1].Count++
+		b.Times = append(b.Times, now.Add(-s.ago).UnixNano())
+		b.Values = append(b.Values, s.value)
+	}
+	return b
+}
+
+// send offers samples measured just now, without a host, and has them judged.
+func (w *world) send(values ...float64) {
+	w.t.Helper()
+	var samples []sample
+	for i, v := range values {
+		samples = append(samples, sample{value: v, ago: time.Duration(len(values)-1-i) * time.Nanosecond})
+	}
+	w.Offer(w.batch(samples...))
+	w.step()
+}
+
+// takeTold returns what the healer heard since the last call, Judged aside.
+func (w *world) takeTold() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := strings.Join(w.told, ", ")
+	w.told = nil
+	return s
+}
+
+// words lists the decisions' verdicts by target.
+func (w *world) words() map[string][]vigil.Verdict {
+	m := map[string][]vigil.Verdict{}
+	for _, d := range w.decisions {
+		m[d.Target.String()] = append(m[d.Target.String()], d.Verdict)
+	}
+	return m
+}
+
+// The ledger.
+
+func (w *world) Policies(context.Context) ([]flow.PolicyRow, error) {
+	return slices.Collect(maps.Values(w.rows)), nil
+}
+
+func (w *world) PutPolicy(_ context.Context, row flow.PolicyRow, rec vigil.AuditRecord) error {
+	if w.broken == nil {
+		w.rows[row.Name] = row
+		w.audit = append(w.audit, rec)
+	}
+	return w.broken
+}
+
+func (w *world) DeletePolicy(_ context.Context, name string, rec vigil.AuditRecord) error {
+	delete(w.rows, name)
+	w.audit = append(w.audit, rec)
+	return nil
+}
+
+func (w *world) OpenEpisodes(context.Context) (open []vigil.Episode, err error) {
+	for _, id := range w.order {
+		if w.episodes[id].State != vigil.EpisodeResolved {
+			open = append(open, w.episodes[id])
+		}
+	}
+	return open, nil
+}
+
+func (w *world) SaveEpisodes(_ context.Context, episodes []vigil.Episode, decisions []vigil.Decision) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != nil {
+		return w.broken
+	}
+	for _, ep := range episodes {
+		if _, ok := w.episodes[ep.ID]; !ok {
+			w.order = append(w.order, ep.ID)
+		}
+		w.episodes[ep.ID] = ep
+	}
+	w.decisions = append(w.decisions, decisions...)
+	if _, err := json.Marshal(decisions); err != nil {
+		w.t.Errorf("a decision cannot be stored: %v", err)
+	}
+	return nil
+}
+
+// The healer and the span exporter.
+
+type treat struct{ w *world }
+
+func (t treat) Fired(_ context.Context, f flow.Firing) error {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	if stored := t.w.episodes[f.Episode.ID]; stored.FiredAt.IsZero() {
+		t.w.t.Errorf("told of episode %s, which on disk has not fired but is %q", f.Episode.ID, stored.State)
+	}
+	t.w.told = append(t.w.told, "fired "+f.Episode.Target.String())
+	t.w.firings = append(t.w.firings, f)
+	select {
+	case t.w.heard <- f:
+	default:
+	}
+	return nil
+}
+
+func (t treat) Cleared(_ context.Context, name string, target vigil.Target, _ time.Time) error {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	if t.w.deaf == nil {
+		t.w.told = append(t.w.told, "cleared "+target.String())
+	}
+	return t.w.deaf
+}
+
+func (t treat) Judged(_ context.Context, j flow.Judged) error {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	t.w.judged = append(t.w.judged, j)
+	return nil
+}
+
+func (w *world) Emit(spans ...flow.Span) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spans = append(w.spans, spans...)
+}
+
+// The modules and their guests.
+
+type guests struct{ w *world }
+
+func (g guests) OpenPolicy(context.Context, string) (policy.Guest, error) {
+	g.w.mu.Lock()
+	defer g.w.mu.Unlock()
+	g.w.opened++
+	return &threshold{world: g.w, above: map[uint32]float64{}}, nil
+}
+
+type modules struct{}
+
+func (modules) Resolve(_ context.Context, ref string) (vigil.Module, error) {
+	switch ref {
+	case "threshold":
+		return vigil.Module{Name: ref, Kind: vigil.PolicyModule, Digest: "sha256:aa"}, nil
+	case "restart-service":
+		return vigil.Module{Name: ref, Kind: vigil.ActionModule, Digest: "sha256:bb"}, nil
+	}
+	return vigil.Module{}, vigil.Errorf(vigil.NotFound, "module_not_found", "no module %q", ref)
+}

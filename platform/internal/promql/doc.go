@@ -1,0 +1,14 @@
+// Package promql reads PromQL on Vigil's behalf. It alone imports the
+// Prometheus parser.
+//
+// It promises policies one thing: a vector selector, such as
+// cpu_usage{host=~"web-.*"}, becomes a test that a series passes or fails, with
+// exactly the matching rules of Prometheus. Whatever is more than a selector
+// (a range, an offset, a function, an operator) and whatever would select
+// everything by being empty is refused with code selector_invalid and the
+// position of the trouble, so that a slip of the pen never widens what a policy
+// acts on.
+//
+// Which series exist, and what is done with those that match, is left to
+// others.
+package promql
