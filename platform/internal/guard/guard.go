@@ -1,0 +1,122 @@
+package guard
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Stage is a moment at which guards are asked. Stages are bits, so that a rule
+// can name several.
+type Stage uint8
+
+// The stages, in the order a remediation meets them.
+const (
+	Plan  Stage = 1 << iota // a firing episode asks to become a remediation
+	Wish                    // a person asks
+	Lease                   // a planned remediation is about to be handed to a remediator
+	Start                   // intent is about to be written; the effect follows
+)
+
+// Request is all that the rules may know.
+type Request struct {
+	Manual     bool // a person asks: rules about policies do not apply
+	Mode       vigil.Mode
+	Guards     vigil.Guards
+	KillSwitch flow.KillSwitch
+	Started    time.Time // of this process: warm-up counts from it
+
+	Firing     bool          // the episode fires, on its newest sample
+	SampleAt   time.Time     // of the sample that fires
+	ReceivedAt time.Time     // when the collector received that sample
+	Lookback   time.Duration // a firing sample older than this proves nothing
+	After      time.Time     // the sample must be newer than this deed; zero: any will do
+	PlannedAt  time.Time     // when the step was decided; zero: not yet
+	Revision   int64         // of the policy it was planned with
+	Current    int64         // of the policy now
+
+	Would     string      // what the action would be, in words
+	Unmanaged string      // why no remediator can reach the target; "" if one can
+	Denied    string      // why the action may not run there; "" if it may
+	Busy      *Busy       // what occupies the target
+	Deeds     []time.Time // ends of the target's recent attempts, newest last
+}
+
+// Busy is the remediation that occupies a target.
+type Busy struct {
+	Remediation string
+	State       vigil.State
+	Same        bool      // it treats this very trouble
+	SampleAt    time.Time // of the sample it treats
+}
+
+// Rule is one guard. Its function returns a hold without a reason, or nil.
+type Rule struct {
+	Reason vigil.BlockReason
+	At     Stage
+	Holds  func(r Request, now time.Time) *vigil.Hold
+}
+
+// Rules is the one ordered list of guards.
+func Rules() []Rule {
+	return []Rule{
+		{vigil.BlockKillSwitch, Plan | Wish | Lease | Start, killSwitch},
+		{vigil.BlockWarmup, Plan | Lease, warmup},
+		{vigil.BlockStale, Plan | Lease, stale},
+		{vigil.BlockResolved, Plan | Lease, resolved},
+		{vigil.BlockUnmanaged, Plan | Wish, unmanaged},
+		{vigil.BlockShadow, Plan, shadow},
+		{vigil.BlockDuplicate, Plan, duplicate},
+		{vigil.BlockTargetBusy, Plan | Wish | Lease, targetBusy},
+		{vigil.BlockCooldown, Plan | Wish, cooldown},
+		{vigil.BlockExhausted, Plan | Lease, exhausted},
+		{vigil.BlockDenied, Plan | Wish | Lease, denied},
+	}
+}
+
+// For returns the rules asked at a stage, in order.
+func For(stage Stage) []Rule {
+	var asked []Rule
+	for _, rule := range Rules() {
+		if rule.At&stage != 0 {
+			asked = append(asked, rule)
+		}
+	}
+	return asked
+}
+
+// Check returns the first rule's hold, or nil when nothing holds the request
+// back. A shadow hold also says what the rules after it think, because a
+// shadow run is worth only as much as it resembles the real one.
+func Check(rules []Rule, r Request, now time.Time) *vigil.Hold {
+	for i, rule := range rules {
+		h := rule.Holds(r, now)
+		if h == nil {
+			continue
+		}
+		h.Reason = rule.Reason
+		if rule.Reason == vigil.BlockShadow {
+			if next := Check(rules[i+1:], r, now); next != nil {
+				h.Detail = fmt.Sprintf("%s, but %s would hold it: %s", h.Detail, next.Reason, next.Detail)
+			}
+		}
+		return h
+	}
+	return nil
+}
+
+func hold(retry time.Time, format string, args ...any) *vigil.Hold {
+	return &vigil.Hold{Detail: fmt.Sprintf(format, args...), RetryAt: retry}
+}
+
+// words renders a time span for people: whole seconds above ten of them, whole
+// milliseconds below.
+func words(d time.Duration) vigil.Duration {
+	unit := time.Millisecond
+	if d >= 10*time.Second {
+		unit = time.Second
+	}
+	return vigil.Duration(d.Round(unit))
+}

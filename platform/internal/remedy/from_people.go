@@ -1,0 +1,160 @@
+package remedy
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// patience is how long a wish waits for a verification to end.
+const patience = 30 * time.Second
+
+// Request makes a remediation of a person's wish, or says which guard holds it.
+// It waits a while when nothing but a verification stands in the way. The same
+// wish with the same key is the same remediation.
+func (h *Healer) Request(ctx context.Context, w flow.Wish) (vigil.Remediation, error) {
+	body := Wished{Wish: w, ID: h.wishID(w), Patient: true}
+	if body.ID != "" {
+		r, err := h.Remediation(ctx, body.ID)
+		if vigil.KindOf(err) != vigil.NotFound || err == nil {
+			return r, sameWish(w, r, err)
+		}
+	}
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	for {
+		changed := h.watch()
+		out, err := h.do(ctx, body)
+		if err != nil {
+			return vigil.Remediation{}, err
+		}
+		if !out.Wait {
+			return h.Remediation(ctx, out.Remediation)
+		}
+		select {
+		case <-changed:
+		case <-enough.C:
+			body.Patient = false
+		case <-ctx.Done():
+			return vigil.Remediation{}, fmt.Errorf("wait for %s to be free: %w", w.Target, ctx.Err())
+		}
+	}
+}
+
+// wishID computes the identity of a wish that brings an idempotency key.
+func (h *Healer) wishID(w flow.Wish) string {
+	if w.Key == "" {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", h.o.Tenant, w.By, w.Key))
+	return "rem-" + readable(sum[:])
+}
+
+// sameWish refuses a key that was used for another wish.
+func sameWish(w flow.Wish, r vigil.Remediation, err error) error {
+	if err != nil {
+		return err
+	}
+	if r.Target.Kind != w.Target.Kind || r.Target.Name != w.Target.Name || r.Runbook[0].Action != w.Action {
+		return vigil.Errorf(vigil.Conflict, "idempotency_key_reused", "this key asked for %s on %s before, as %s", r.Runbook[0].Action, r.Target, r.ID)
+	}
+	return nil
+}
+
+// watch returns a channel that closes at the next change.
+func (h *Healer) watch() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+// Await returns the remediation as soon as until says yes to it, or as it is
+// when ctx ends, with the context's error.
+func (h *Healer) Await(ctx context.Context, id string, until func(vigil.Remediation) bool) (vigil.Remediation, error) {
+	for {
+		changed := h.watch()
+		r, err := h.Remediation(ctx, id)
+		if err != nil || until(r) {
+			return r, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return r, fmt.Errorf("await remediation %s: %w", id, ctx.Err())
+		}
+	}
+}
+
+// Remediation returns one remediation as it is now, with evidence that has not
+// been written yet.
+func (h *Healer) Remediation(ctx context.Context, id string) (vigil.Remediation, error) {
+	if r, ok := h.live(id); ok {
+		return r, nil
+	}
+	return h.o.Ledger.Remediation(ctx, id)
+}
+
+// Remediations lists remediations, newest first.
+func (h *Healer) Remediations(ctx context.Context, f flow.RemediationFilter) ([]vigil.Remediation, error) {
+	rs, err := h.o.Ledger.Remediations(ctx, f)
+	for i, r := range rs {
+		if now, ok := h.live(r.ID); ok && now.Version == r.Version {
+			rs[i] = now
+		}
+	}
+	return rs, err
+}
+
+func (h *Healer) live(id string) (vigil.Remediation, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.open.get(id)
+}
+
+// Approve agrees to a remediation that awaits approval, or has an action that
+// may have run started again. The guards are asked again.
+func (h *Healer) Approve(ctx context.Context, id, by string) error {
+	return h.decide(ctx, id, Approved{ID: id, By: by})
+}
+
+// Deny refuses a remediation that awaits approval.
+func (h *Healer) Deny(ctx context.Context, id, by string) error {
+	return h.decide(ctx, id, Denied{ID: id, By: by})
+}
+
+// Cancel ends what has not started, asks what runs to stop, and closes what may
+// have run.
+func (h *Healer) Cancel(ctx context.Context, id, by string) error {
+	return h.decide(ctx, id, Cancelled{ID: id, By: by})
+}
+
+// decide tells apart what is over from what never was.
+func (h *Healer) decide(ctx context.Context, id string, body Body) error {
+	_, err := h.do(ctx, body)
+	if vigil.CodeOf(err) != "remediation_ended" {
+		return err
+	}
+	r, lookErr := h.o.Ledger.Remediation(ctx, id)
+	if lookErr != nil {
+		return lookErr
+	}
+	return vigil.Errorf(vigil.Conflict, "remediation_ended", "remediation %s %s already", id, r.State.Says())
+}
+
+// SetKillSwitch engages or lifts the kill switch. After it returned with the
+// switch engaged, nothing new starts.
+func (h *Healer) SetKillSwitch(ctx context.Context, k flow.KillSwitch) error {
+	_, err := h.do(ctx, Switched{k})
+	return err
+}
+
+// KillSwitch returns how the kill switch stands.
+func (h *Healer) KillSwitch() flow.KillSwitch {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.killSwitch
+}

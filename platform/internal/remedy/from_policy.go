@@ -1,0 +1,104 @@
+package remedy
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// tickEvery bounds how late a deadline is noticed.
+const tickEvery = 100 * time.Millisecond
+
+// Fired tells that an episode fires; it is told on every evaluation.
+func (h *Healer) Fired(ctx context.Context, f flow.Firing) error {
+	_, err := h.do(ctx, Fired{f})
+	return err
+}
+
+// Cleared tells that an episode is over.
+func (h *Healer) Cleared(ctx context.Context, policy string, t vigil.Target, at time.Time) error {
+	_, err := h.do(ctx, Cleared{Policy: policy, Target: t, At: at})
+	return err
+}
+
+// Judged tells what a policy says of a target, for verification.
+func (h *Healer) Judged(ctx context.Context, j flow.Judged) error {
+	_, err := h.do(ctx, Judged{j})
+	return err
+}
+
+// Tick moves what time alone moves.
+func (h *Healer) Tick(ctx context.Context) error {
+	_, err := h.do(ctx, Ticked{})
+	return err
+}
+
+// Observe shows the healer a durable batch. It never blocks: when the healer is
+// behind, the batch is dropped, and the next one shows the services as well.
+func (h *Healer) Observe(b *flow.Batch) {
+	if !h.watching.Load() {
+		return
+	}
+	select {
+	case h.observed <- b:
+	default:
+	}
+}
+
+// Run ticks and weighs observed batches until ctx ends.
+func (h *Healer) Run(ctx context.Context) error {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case b := <-h.observed:
+			err = h.weigh(ctx, b)
+		case <-tick.C:
+			err = h.Tick(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			h.log.Error("healer step failed", "err", err)
+		}
+	}
+}
+
+// weigh reads how services stand from a batch's service_up and service_pid
+// series.
+func (h *Healer) weigh(ctx context.Context, b *flow.Batch) error {
+	facts := facts(b)
+	if len(facts) == 0 {
+		return nil
+	}
+	_, err := h.do(ctx, Observed{Facts: facts, ReceivedAt: b.Received})
+	return err
+}
+
+// facts pairs each service's newest service_up with the service_pid beside it.
+func facts(b *flow.Batch) []Fact {
+	pids := map[string]int{}
+	var out []Fact
+	for _, run := range b.Runs {
+		if run.Count == 0 || !strings.HasPrefix(run.Meta.Name, "service_") {
+			continue
+		}
+		last := run.First + run.Count - 1
+		service, host := run.Meta.Get("service"), run.Meta.Get("host")
+		switch run.Meta.Name {
+		case "service_pid":
+			pids[service+"@"+host] = int(b.Values[last])
+		case "service_up":
+			out = append(out, Fact{Service: service, Host: host, At: time.Unix(0, b.Times[last]), Up: b.Values[last] == 1})
+		}
+	}
+	for i, f := range out {
+		out[i].PID = pids[f.Service+"@"+f.Host]
+	}
+	return slices.DeleteFunc(out, func(f Fact) bool { return f.Service == "" })
+}

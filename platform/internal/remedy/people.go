@@ -1,0 +1,198 @@
+package remedy
+
+import (
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/guard"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Wished says that a person wants a remediation. Patient asks to be told to
+// wait when nothing but a verification stands in the way.
+type Wished struct {
+	Wish    flow.Wish
+	ID      string // "" draws one; a wish with an idempotency key brings its own
+	Patient bool
+}
+
+func (e Wished) apply(d *draft) {
+	w := e.Wish
+	runbook := []vigil.Step{{Action: w.Action, Timeout: vigil.DefaultTimeout}}
+	act, _ := d.action(w.Action)
+	target, unmanaged := d.place(w.Target, "")
+	switch {
+	case unmanaged != "":
+		d.fail(vigil.Errorf(vigil.NotFound, "target_unknown", "%s", unmanaged))
+		return
+	case act.Err != nil:
+		d.fail(act.Err)
+		return
+	case d.full():
+		return
+	}
+	m, _ := d.targets.get(target.String())
+	req := guard.Request{
+		Manual: true, Guards: d.manual.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Busy: d.occupant("", target, true), Deeds: m.Deeds, Denied: d.denied(runbook, 0),
+	}
+	if hold := guard.Check(guard.For(guard.Wish), req, d.now); hold != nil {
+		d.refuse(e, target, req.Busy, hold)
+		return
+	}
+	r := vigil.Remediation{
+		Origin: vigil.FromPerson, By: w.By, Target: target, Reason: w.Reason,
+		Runbook: runbook, Guards: d.manual.Guards, Verify: d.manual.Verify,
+	}
+	if r.Reason == "" {
+		r.Reason = w.By + " asked for " + w.Action
+	}
+	id := e.ID
+	if id == "" {
+		id = d.newID("rem")
+	}
+	parent, _ := flow.ParseTraceparent(w.Trace)
+	d.create(&r, id, parent, vigil.Planned)
+}
+
+// refuse tells a person why not, and records it, unless waiting may help.
+func (d *draft) refuse(e Wished, target vigil.Target, busy *guard.Busy, hold *vigil.Hold) {
+	if e.Patient && hold.Reason == vigil.BlockTargetBusy && busy.State == vigil.Verifying {
+		d.out.Wait = true
+		return
+	}
+	d.out.Held = append(d.out.Held, hold.Reason)
+	d.record(vigil.AuditRecord{
+		By: e.Wish.By, Verb: "remediation.held", Object: target.String(), Target: target.String(),
+		To: string(hold.Reason), Message: e.Wish.Action + " was not started: " + hold.Detail, Detail: asJSON(hold),
+	})
+	d.fail(heldError(e.Wish.Action+" on "+target.String(), hold))
+}
+
+// heldError is a guard's refusal as a person meets it.
+func heldError(what string, hold *vigil.Hold) error {
+	err := vigil.Errorf(vigil.Held, "held", "%s is held: %s", what, hold.Detail).With("reason", hold.Reason)
+	if !hold.RetryAt.IsZero() {
+		return err.With("retry_at", hold.RetryAt)
+	}
+	return err
+}
+
+// Approved says that a person agrees to what awaits approval, or wants an
+// action that may have run to be started again.
+type Approved struct{ ID, By string }
+
+func (e Approved) apply(d *draft) {
+	r, ok := d.waits(e.ID, "approve", vigil.AwaitingApproval, vigil.Unknown)
+	if !ok {
+		return
+	}
+	if r.State == vigil.Unknown {
+		if id, taken := d.busy.get(r.Target.String()); taken {
+			d.fail(vigil.Errorf(vigil.Conflict, "target_busy", "%s already treats %s", id, r.Target))
+			return
+		}
+		d.reroot(&r)
+	}
+	r.PlannedAt = d.now
+	d.move(&r, vigil.Planned, e.By, e.By+" approved it", nil)
+	d.save(&r)
+}
+
+// Denied says that a person does not agree.
+type Denied struct{ ID, By string }
+
+func (e Denied) apply(d *draft) {
+	if r, ok := d.waits(e.ID, "deny", vigil.AwaitingApproval); ok {
+		d.leaveAlone(r)
+		d.move(&r, vigil.Cancelled, e.By, e.By+" denied it", nil)
+		d.save(&r)
+	}
+}
+
+// Cancelled says that a person wants a remediation to end. What runs is asked
+// to stop; what may have run is closed.
+type Cancelled struct{ ID, By string }
+
+func (e Cancelled) apply(d *draft) {
+	r, ok := d.waits(e.ID, "cancel", vigil.Planned, vigil.AwaitingApproval, vigil.Blocked, vigil.Leased, vigil.Running, vigil.Unknown)
+	if !ok {
+		return
+	}
+	d.leaveAlone(r)
+	switch r.State {
+	case vigil.Running:
+		d.cancels.put(r.ID, e.By)
+		d.record(vigil.AuditRecord{
+			By: e.By, Verb: "remediation.cancel_asked", Object: r.ID, Target: r.Target.String(), Message: e.By + " asked the running action to stop",
+		})
+		return
+	case vigil.Unknown:
+		d.reroot(&r)
+		d.move(&r, vigil.Failed, e.By, e.By+" closed it: whether the action ran is not known", nil)
+	default:
+		d.move(&r, vigil.Cancelled, e.By, e.By+" cancelled it", nil)
+	}
+	d.save(&r)
+}
+
+// leaveAlone keeps the policy from planning anew for an episode that a person
+// does not want treated.
+func (d *draft) leaveAlone(r vigil.Remediation) {
+	for _, key := range troubles(r) {
+		if sig, ok := d.signals.get(key); ok && sig.firing.Episode.ID == r.Episode {
+			sig.refused = r.Episode
+			d.signals.put(key, sig)
+		}
+	}
+}
+
+// waits finds a remediation in one of the states, or says why the verb does not
+// apply to it.
+func (d *draft) waits(id, verb string, in ...vigil.State) (vigil.Remediation, bool) {
+	r, ok := d.edit(id)
+	for _, s := range in {
+		if ok && r.State == s {
+			return r, true
+		}
+	}
+	if !ok {
+		d.fail(vigil.Errorf(vigil.Conflict, "remediation_ended", "remediation %s is not open: nothing to %s", id, verb))
+	} else {
+		d.fail(vigil.Errorf(vigil.Conflict, "remediation_state", "remediation %s %s: nothing to %s", id, r.State.Says(), verb))
+	}
+	return vigil.Remediation{}, false
+}
+
+// Switched says that a person engaged or lifted the kill switch.
+type Switched struct{ To flow.KillSwitch }
+
+func (e Switched) apply(d *draft) {
+	to := e.To
+	to.At = d.now
+	verb := "killswitch.lifted"
+	if to.Engaged {
+		verb = "killswitch.engaged"
+	}
+	d.killSwitch = to
+	d.out.Change.KillSwitch = &to
+	d.record(vigil.AuditRecord{By: to.By, Verb: verb, Object: "killswitch", Message: to.Reason})
+	held := func(h *vigil.Hold) bool { return h != nil && h.Reason == vigil.BlockKillSwitch }
+	if to.Engaged {
+		d.takeBack()
+		return
+	}
+	for _, id := range d.open.keys(func(r vigil.Remediation) bool { return r.State == vigil.Blocked && held(r.Hold) }) {
+		d.unblock(id)
+	}
+	d.again(func(s signal) bool { return held(s.hold) })
+}
+
+// takeBack blocks what is handed out but not started. Its remediator learns it
+// when it asks to start.
+func (d *draft) takeBack() {
+	for _, id := range d.open.keys(func(r vigil.Remediation) bool { return r.State == vigil.Leased }) {
+		r, _ := d.edit(id)
+		if hold := guard.Check(guard.For(guard.Start), d.appeal(r), d.now); hold != nil {
+			d.block(&r, hold)
+		}
+	}
+}

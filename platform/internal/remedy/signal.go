@@ -1,0 +1,191 @@
+package remedy
+
+import (
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/guard"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Fired says that an episode fires; it comes again on every evaluation.
+type Fired struct{ flow.Firing }
+
+func (e Fired) apply(d *draft) {
+	key := fingerprint(e.Policy.Name, e.Episode.Target)
+	sig, known := d.signals.get(key)
+	if !known && d.signals.len() >= maxSignals {
+		d.fail(vigil.Errorf(vigil.Busy, "signals_full", "%d episodes fire already; %s has to wait", maxSignals, key))
+		return
+	}
+	if sig.firing.Episode.ID != e.Episode.ID {
+		sig.hold = nil
+	}
+	if !e.SampleAt.Equal(sig.firing.SampleAt) {
+		sig.told = false
+	}
+	sig.firing = e.Firing
+	d.signals.put(key, sig)
+	if id, ok := d.trouble.get(key); ok {
+		d.unblock(id)
+	}
+	d.consider(key)
+}
+
+// Cleared says that an episode is over. What has not started yet is skipped.
+type Cleared struct {
+	Policy string
+	Target vigil.Target
+	At     time.Time
+}
+
+func (e Cleared) apply(d *draft) {
+	key := fingerprint(e.Policy, e.Target)
+	d.signals.drop(key)
+	id, ok := d.trouble.get(key)
+	if !ok {
+		return
+	}
+	if r, _ := d.edit(id); r.State.CanBecome(vigil.Skipped) {
+		hold := &vigil.Hold{Reason: vigil.BlockResolved, Detail: "the episode resolved before the action started"}
+		d.skip(&r, hold)
+	}
+}
+
+// skip ends a remediation whose reason to start is gone.
+func (d *draft) skip(r *vigil.Remediation, hold *vigil.Hold) {
+	r.Hold = hold
+	d.move(r, vigil.Skipped, "vigil", hold.Detail, hold)
+	d.save(r)
+}
+
+// consider asks the guards whether a firing episode may become a remediation.
+// A sample is acted on once, and an episode that a person does not want treated
+// is left alone.
+func (d *draft) consider(key string) {
+	sig, ok := d.signals.get(key)
+	if !ok || !sig.firing.SampleAt.After(sig.acted) || sig.refused == sig.firing.Episode.ID {
+		return
+	}
+	target, req := d.plea(key, sig)
+	hold := guard.Check(guard.For(guard.Plan), req, d.now)
+	switch {
+	case hold == nil:
+		d.plan(key, sig, target)
+	case hold.Reason == vigil.BlockDuplicate: // acting on this sample is recorded already
+	case hold.Reason == vigil.BlockResolved: // nothing asks for an action now
+	default:
+		d.held(key, sig, target, hold)
+	}
+}
+
+// plea gathers what the guards must know of a firing episode.
+func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
+	f := sig.firing
+	target, unmanaged := d.place(f.Episode.Target, f.Series.Get("host"))
+	m, _ := d.targets.get(target.String())
+	req := guard.Request{
+		Mode: f.Policy.Mode, Guards: f.Policy.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Firing: sig.fires(), SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt, Lookback: f.Policy.Lookback.D(),
+		After: d.lastDeed(target), Revision: f.Policy.Revision, Current: f.Policy.Revision,
+		Would: would(f.Policy.Runbook, target), Unmanaged: unmanaged,
+		Busy: d.occupant(key, target, false), Deeds: m.Deeds,
+	}
+	if req.Busy == nil && unmanaged == "" {
+		req.Denied = d.denied(f.Policy.Runbook, 0)
+	}
+	return target, req
+}
+
+func would(runbook []vigil.Step, t vigil.Target) string {
+	if len(runbook) == 0 {
+		return "do nothing: the runbook is empty"
+	}
+	return "run " + runbook[0].Action + " on " + t.String()
+}
+
+// occupant finds the remediation that stands in the way of one for this
+// trouble on this target.
+func (d *draft) occupant(key string, target vigil.Target, manual bool) *guard.Busy {
+	id, same := d.trouble.get(key)
+	ok := same
+	if !ok {
+		id, ok = d.busy.get(target.String())
+	}
+	if !ok && !manual {
+		id, ok = d.limbo.get(target.String())
+	}
+	if !ok {
+		return nil
+	}
+	r, _ := d.open.get(id)
+	return &guard.Busy{Remediation: id, State: r.State, Same: same, SampleAt: r.SampleAt}
+}
+
+// held remembers why an episode is not acted on. It is recorded and counted when
+// the reason changes; what shadow would have done, once per episode.
+func (d *draft) held(key string, sig signal, target vigil.Target, hold *vigil.Hold) {
+	was, episode := sig.hold, sig.firing.Episode.ID
+	if was != nil && was.Reason == hold.Reason && was.RetryAt.Equal(hold.RetryAt) {
+		return
+	}
+	sig.hold = hold
+	again := was != nil && was.Reason == hold.Reason || hold.Reason == vigil.BlockShadow && sig.shadow == episode
+	if !again {
+		d.out.Held = append(d.out.Held, hold.Reason)
+		d.note(sig, target, hold)
+		d.tell(&sig)
+		d.out.Spans = append(d.out.Spans, heldSpan(sig, target, hold, d.now, d.draw()))
+	}
+	if hold.Reason == vigil.BlockShadow {
+		sig.shadow = episode
+	}
+	d.signals.put(key, sig)
+}
+
+// note records that an episode is not acted on.
+func (d *draft) note(sig signal, target vigil.Target, hold *vigil.Hold) {
+	verb := "remediation.held"
+	if hold.Reason == vigil.BlockShadow {
+		verb = "remediation.shadow"
+	}
+	d.record(vigil.AuditRecord{
+		By: "policy:" + sig.firing.Policy.Name, Verb: verb, Object: sig.firing.Episode.ID, Target: target.String(),
+		To: string(hold.Reason), Message: hold.Detail, Detail: asJSON(hold),
+	})
+}
+
+// tell exports the spans that led to the sample, at most once.
+func (d *draft) tell(sig *signal) {
+	if sig.told {
+		return
+	}
+	sig.told = true
+	d.out.Trails = append(d.out.Trails, sig.firing.Trail)
+	d.out.Spans = append(d.out.Spans, sig.firing.Spans...)
+}
+
+// reconsider looks again at the episodes that may act now that a target is free.
+func (d *draft) reconsider() {
+	freed := d.freed
+	if len(freed) == 0 {
+		return
+	}
+	d.again(func(s signal) bool {
+		t, _ := d.place(s.firing.Episode.Target, s.firing.Series.Get("host"))
+		for _, f := range freed {
+			if f == t.String() {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// again considers the held episodes that want accepts, in the order of their
+// fingerprints.
+func (d *draft) again(want func(signal) bool) {
+	for _, key := range d.signals.keys(want) {
+		d.consider(key)
+	}
+}

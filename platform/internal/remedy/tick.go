@@ -1,0 +1,100 @@
+package remedy
+
+import (
+	"fmt"
+
+	"github.com/techmedaddy/vigil/platform/internal/guard"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Ticked says that time has passed.
+type Ticked struct{}
+
+func (Ticked) apply(d *draft) {
+	due := func(r vigil.Remediation) bool { return r.Open() && d.due(r) }
+	for _, id := range d.open.keys(due) {
+		r, _ := d.edit(id)
+		d.elapse(&r)
+	}
+	d.again(func(s signal) bool {
+		return s.hold != nil && !d.now.Before(s.hold.RetryAt)
+	})
+}
+
+// due reports whether time alone may move the remediation.
+func (d *draft) due(r vigil.Remediation) bool {
+	switch r.State {
+	case vigil.Leased, vigil.Running:
+		return d.vanished(r) || d.pastDeadline(r)
+	case vigil.Verifying:
+		return !d.now.Before(r.Verification.Until)
+	}
+	return true
+}
+
+func (d *draft) vanished(r vigil.Remediation) bool {
+	at, _ := d.beats.get(r.ID)
+	return d.now.Sub(at) >= lostAfter
+}
+
+func (d *draft) pastDeadline(r vigil.Remediation) bool {
+	return d.now.After(overdue(r).Add(2 * lostAfter))
+}
+
+func (d *draft) elapse(r *vigil.Remediation) {
+	switch r.State {
+	case vigil.Leased:
+		d.move(r, vigil.Planned, "vigil", r.Current().Remediator+" did not start it in time", nil)
+		d.save(r)
+	case vigil.Running:
+		d.lose(r)
+	case vigil.Verifying:
+		d.conclude(r)
+	case vigil.Planned, vigil.Blocked, vigil.AwaitingApproval:
+		d.age(r)
+	}
+}
+
+// age skips what has waited too long and lets go of what need not wait.
+func (d *draft) age(r *vigil.Remediation) {
+	hold := guard.Check(guard.For(guard.Lease), d.appeal(*r), d.now)
+	if hold != nil && hold.Reason == vigil.BlockStale {
+		d.skip(r, hold)
+		return
+	}
+	d.unblock(r.ID)
+}
+
+// lose ends an attempt without its executor's word. It may have run, so only an
+// idempotent action is tried once more by itself; the second start is told so.
+func (d *draft) lose(r *vigil.Remediation) {
+	a := r.Current()
+	gone := d.vanished(*r)
+	a.EndedAt, a.Code = d.now, codeOverdue
+	end, message := vigil.TimedOut, fmt.Sprintf("%s beats on past the timeout of %s without an end", a.Remediator, r.Runbook[a.Step].Timeout)
+	again := false
+	if gone {
+		a.Code = codeLost
+		end, message = vigil.Unknown, a.Remediator+" vanished after the start; the action may have run"
+		again = d.onceMore(r)
+	}
+	a.Message = message
+	d.deed(r)
+	d.out.Spans = append(d.out.Spans, leaseSpan(*r))
+	d.move(r, end, "vigil", message, nil)
+	if again {
+		r.PlannedAt = d.now
+		d.move(r, vigil.Planned, "vigil", a.Action+" is idempotent: it is started once more", nil)
+	}
+	d.save(r)
+}
+
+// onceMore reports whether a lost attempt may be followed by a second one.
+func (d *draft) onceMore(r *vigil.Remediation) bool {
+	a := r.Current()
+	if _, stop := d.cancels.get(r.ID); stop || a.Previous != "" {
+		return false
+	}
+	act, _ := d.action(a.Digest)
+	return act.Err == nil && act.Module.Idempotent
+}

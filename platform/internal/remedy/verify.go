@@ -1,0 +1,120 @@
+package remedy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Judged says what a policy thinks of a target now.
+type Judged struct{ flow.Judged }
+
+func (e Judged) apply(d *draft) {
+	key := fingerprint(e.Policy, e.Target)
+	clear := e.Verdict == vigil.VerdictOK || e.Verdict == vigil.VerdictInfo
+	bad := e.Verdict == vigil.VerdictFire || e.Verdict == vigil.VerdictPending
+	if !clear && !bad {
+		return // silence and a failed guest show nothing
+	}
+	if sig, ok := d.signals.get(key); ok && clear && e.SampleAt.After(sig.clearAt) {
+		sig.clearAt = e.SampleAt
+		d.signals.put(key, sig)
+	}
+	id, ok := d.trouble.get(key)
+	if !ok {
+		return
+	}
+	d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, bad: bad, value: e.Value})
+}
+
+// Observed says how services stand, for the remediations that people asked for.
+type Observed struct {
+	Facts      []Fact
+	ReceivedAt time.Time
+}
+
+// Fact is how a service stands by its own samples.
+type Fact struct {
+	Service string
+	Host    string // "" when the samples do not say
+	At      time.Time
+	Up      bool
+	PID     int // 0 when the samples do not say
+}
+
+func (e Observed) apply(d *draft) {
+	for _, id := range d.open.keys(watched) {
+		r, _ := d.edit(id)
+		for _, f := range e.Facts {
+			if r.State != vigil.Verifying || r.Target.Kind != "service" || f.Service != r.Target.Name || f.Host != "" && f.Host != r.Target.Host {
+				continue
+			}
+			want := r.Verification.WantPID
+			if f.Up && want != 0 && f.PID == 0 {
+				continue // up, but it may be the process from before
+			}
+			good := f.Up && (want == 0 || f.PID == want)
+			d.witness(id, evidence{sampleAt: f.At, receivedAt: e.ReceivedAt, bad: !good, value: float64(f.PID)})
+			r, _ = d.edit(id)
+		}
+	}
+}
+
+// evidence is one judgement of a target after the deed.
+type evidence struct {
+	sampleAt   time.Time
+	receivedAt time.Time
+	bad        bool
+	value      float64
+}
+
+// witness weighs one judgement. Only samples newer than the deed count, by
+// their own time and by receipt, and each counts once. While the target
+// stabilises nothing is concluded. The evidence is kept in memory: a row is
+// written when it shows something.
+func (d *draft) witness(id string, ev evidence) {
+	r, ok := d.edit(id)
+	v := &r.Verification
+	if !ok || r.State != vigil.Verifying || !ev.sampleAt.After(v.After) || !ev.receivedAt.After(v.After) || !ev.sampleAt.After(v.SampleAt) {
+		return
+	}
+	v.Seen++
+	v.SampleAt, v.Firing, v.Value = ev.sampleAt, ev.bad, ev.value
+	switch {
+	case ev.bad:
+		v.ClearAt = time.Time{}
+	case v.ClearAt.IsZero() && !ev.sampleAt.Before(v.From):
+		v.ClearAt = ev.sampleAt
+	}
+	if !v.ClearAt.IsZero() && !d.now.Before(v.From) && v.SampleAt.Sub(v.ClearAt) >= r.RecoverFor.D() {
+		d.verified(&r, vigil.Healed, fmt.Sprintf("fresh samples are clear, the newest at %g", v.Value))
+		return
+	}
+	d.keep(r)
+}
+
+// conclude ends a verification whose window is over.
+func (d *draft) conclude(r *vigil.Remediation) {
+	switch v := r.Verification; {
+	case v.Seen == 0:
+		d.verified(r, vigil.Inconclusive, fmt.Sprintf("no sample newer than the action came within %s", r.Verify.Window))
+	case v.Firing:
+		d.verified(r, vigil.Failed, fmt.Sprintf("still bad at %g after the action", v.Value))
+	default:
+		d.verified(r, vigil.Healed, fmt.Sprintf("the newest fresh sample is clear at %g", v.Value))
+	}
+}
+
+// verified ends a verification with its verdict; a failed one escalates.
+func (d *draft) verified(r *vigil.Remediation, verdict vigil.State, message string) {
+	d.out.Spans = append(d.out.Spans, verifySpan(*r, verdict, d.now))
+	by := r.By
+	if verdict == vigil.Failed {
+		d.next(r, by, verdict, message)
+		return
+	}
+	d.move(r, verdict, by, message, r.Verification)
+	d.save(r)
+}
