@@ -1,0 +1,149 @@
+package remediator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+const (
+	registerEvery = 30 * time.Second
+	lookForChange = 500 * time.Millisecond
+	lookForPause  = 250 * time.Millisecond
+)
+
+// Remediator leases remediations and runs their actions.
+type Remediator struct {
+	o      Options
+	fences *fences
+	outbox outbox
+	again  chan struct{} // wakes the registration, holds at most one token
+}
+
+// New prepares the data directory. Nothing runs before Run.
+func New(o Options) (*Remediator, error) {
+	o = o.withDefaults()
+	o.Log = o.Log.With("component", "remediator")
+	fenceDir, reportDir := filepath.Join(o.DataDir, "fence"), filepath.Join(o.DataDir, "reports")
+	for _, dir := range []string{fenceDir, reportDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make remediator data directory: %w", err)
+		}
+	}
+	return &Remediator{o: o, fences: &fences{dir: fenceDir}, outbox: outbox(reportDir), again: make(chan struct{}, 1)}, nil
+}
+
+// Run registers, sends what an earlier life could not, and treats leases until
+// ctx ends and every action under way has ended and been reported.
+func (r *Remediator) Run(ctx context.Context) error {
+	var work sync.WaitGroup
+	defer work.Wait()
+	if err := r.register(ctx); err != nil {
+		r.o.Log.Warn("registration failed, will try again", "err", err)
+	}
+	work.Go(func() { r.keepRegistered(ctx) })
+	work.Go(func() { r.resend(ctx) })
+	slots := make(chan struct{}, r.o.Concurrency)
+	retry := backoff{}
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		lease, err := r.next(ctx)
+		switch {
+		case ctx.Err() != nil && lease == nil:
+			return nil
+		case err != nil:
+			r.o.Log.Warn("no lease to be had, will try again", "err", err)
+			r.askToRegister()
+			retry.wait(ctx)
+		default:
+			retry.reset()
+		}
+		if lease == nil {
+			<-slots
+			continue
+		}
+		work.Go(func() {
+			defer func() { <-slots }()
+			r.treat(ctx, *lease)
+		})
+	}
+}
+
+// next waits while paused and then asks once for work.
+func (r *Remediator) next(ctx context.Context) (*flow.Lease, error) {
+	if r.paused() {
+		r.o.Log.Warn("paused by a file, nothing is begun until it is gone", "path", r.pauseFile())
+	}
+	for r.paused() {
+		if !sleep(ctx, lookForPause) {
+			return nil, nil
+		}
+	}
+	return r.o.Collector.Lease(ctx, r.o.ID, r.o.Wait)
+}
+
+func (r *Remediator) pauseFile() string { return filepath.Join(r.o.DataDir, "pause") }
+
+// paused reports whether the host's people said pause. Not being able to tell
+// counts as yes.
+func (r *Remediator) paused() bool {
+	_, err := os.Lstat(r.pauseFile())
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func (r *Remediator) register(ctx context.Context) error {
+	return r.o.Collector.Register(ctx, vigil.Remediator{
+		ID: r.o.ID, Host: r.o.Host, Labels: r.o.Labels, Services: r.o.Services.List(), SeenAt: r.o.Now(),
+	})
+}
+
+// keepRegistered repeats the registration now and then, when a service changed
+// and whenever the collector seems to have forgotten.
+func (r *Remediator) keepRegistered(ctx context.Context) {
+	told, at := r.o.Services.List(), r.o.Now()
+	look := time.NewTicker(lookForChange)
+	defer look.Stop()
+	for {
+		forgotten := false
+		select {
+		case <-look.C:
+		case <-r.again:
+			forgotten = true
+		case <-ctx.Done():
+			return
+		}
+		have := r.o.Services.List()
+		if !forgotten && slices.EqualFunc(have, told, sameService) && r.o.Now().Sub(at) < registerEvery {
+			continue
+		}
+		told, at = have, r.o.Now()
+		if err := r.register(ctx); err != nil && ctx.Err() == nil {
+			r.o.Log.Warn("registration failed, will try again", "err", err)
+		}
+	}
+}
+
+// sameService reports whether a collector need not hear of the difference.
+func sameService(a, b vigil.ServiceStatus) bool {
+	return a.Service == b.Service && a.Up == b.Up && a.PID == b.PID && a.URL == b.URL
+}
+
+func (r *Remediator) askToRegister() {
+	select {
+	case r.again <- struct{}{}:
+	default:
+	}
+}
