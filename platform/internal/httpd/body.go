@@ -1,0 +1,87 @@
+package httpd
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// drainMost is how much of a refused body is read and dropped so that the
+// connection can be kept. The request's read deadline bounds the time.
+const drainMost = 32 << 20
+
+// readBody reads the raw body, never inflating it. The bytes are the caller's.
+func readBody(fctx *fasthttp.RequestCtx, limit int64, l *loan) ([]byte, error) {
+	stream := fctx.RequestBodyStream()
+	if stream == nil {
+		return nil, nil
+	}
+	length := int64(fctx.Request.Header.ContentLength())
+	if length > limit {
+		drain(stream)
+		return nil, errTooLarge(limit)
+	}
+	body, err := readAll(&bounded{r: stream, limit: limit, total: limit, loan: l}, max(length, 0))
+	if vigil.CodeOf(err) == "body_too_large" {
+		drain(stream)
+	}
+	return body, err
+}
+
+// readAll grows with what arrives, not with what a header promises.
+func readAll(r io.Reader, promised int64) ([]byte, error) {
+	var buf bytes.Buffer
+	buf.Grow(int(min(promised, 64<<10)) + bytes.MinRead)
+	if _, err := buf.ReadFrom(r); err != nil {
+		return nil, bodyError(err)
+	}
+	return buf.Bytes(), nil
+}
+
+func drain(r io.Reader) {
+	_, _ = io.CopyN(io.Discard, r, drainMost) // what is left over closes the connection
+}
+
+func bodyError(err error) error {
+	var e *vigil.Error
+	var timeout net.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return vigil.Errorf(vigil.Timeout, "request_timeout", "the body did not arrive in time").Hinted("send it faster, or in smaller parts")
+	}
+	return &vigil.Error{Kind: vigil.Invalid, Code: "body_malformed", Msg: "the body ended early or is badly framed", Err: err}
+}
+
+// plain undoes the one encoding we take. Layers, and encodings that inflate
+// further than gzip, are refused unread.
+func plain(fctx *fasthttp.RequestCtx, body []byte, limit int64, l *loan) ([]byte, error) {
+	var names []string
+	for _, v := range fctx.Request.Header.PeekAll("Content-Encoding") {
+		names = append(names, strings.ToLower(strings.TrimSpace(string(v))))
+	}
+	switch strings.Join(names, ",") {
+	case "", "identity":
+		return body, nil
+	case "gzip":
+		return gunzip(body, limit, l)
+	}
+	return nil, vigil.Errorf(vigil.Unsupported, "encoding_unsupported", "the body's encoding is not supported").Hinted("send it plain, or gzipped once")
+}
+
+func gunzip(body []byte, limit int64, l *loan) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, &vigil.Error{Kind: vigil.Invalid, Code: "body_malformed", Msg: "the body is not gzip, as its Content-Encoding says", Err: err}
+	}
+	defer z.Close()
+	return readAll(&bounded{r: z, limit: limit, total: limit, loan: l}, int64(len(body)))
+}

@@ -1,0 +1,14 @@
+package httpd
+
+// collector binds the collector's routes.
+func (s *site) collector() {
+	s.health()
+	s.samples()
+	s.actions()
+	s.modules()
+	s.policies()
+	s.judgements()
+	s.remediations()
+	s.records()
+	s.leases()
+}

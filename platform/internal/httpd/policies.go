@@ -1,0 +1,74 @@
+package httpd
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+func partPolicies(t Tenant) Policies { return t.Policies }
+
+type nameInput struct {
+	Name string `path:"name"`
+}
+
+// policies binds the applied policies.
+func (s *site) policies() {
+	bind(s, "policies.list", partPolicies, func(ctx context.Context, _ *request, p Policies, _ *none) (*answer200[items[flow.PolicyRow]], error) {
+		all, err := p.List(ctx)
+		return listed(all), err
+	})
+	bind(s, "policies.get", partPolicies, func(ctx context.Context, _ *request, p Policies, in *nameInput) (*answer200[flow.PolicyRow], error) {
+		row, err := p.Get(ctx, in.Name)
+		return &answer200[flow.PolicyRow]{Body: row}, err
+	})
+	bind(s, "policies.delete", partPolicies, func(ctx context.Context, r *request, p Policies, in *nameInput) (*struct{}, error) {
+		return nil, p.Delete(ctx, r.by.Name, in.Name)
+	})
+	bind(s, "policies.put", partPolicies, s.putPolicy, takes[vigil.Policy](s, "application/yaml"))
+}
+
+func (s *site) putPolicy(ctx context.Context, r *request, p Policies, in *nameInput) (*answerAny[flow.PolicyRow], error) {
+	policy, err := s.policyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if policy.Name != in.Name {
+		return nil, vigil.Errorf(vigil.Invalid, "policy_name_mismatch", "the policy's name is not the one in the path").With("field", "name")
+	}
+	row, created, err := p.Apply(ctx, r.by.Name, policy)
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	return &answerAny[flow.PolicyRow]{Status: status, Body: row}, err
+}
+
+// policyOf reads a policy from JSON or YAML.
+func (s *site) policyOf(r *request) (vigil.Policy, error) {
+	doc := r.body
+	if !jsonMedia(r.media) {
+		if s.opt.YAML == nil || !yamlMedia(r.media) {
+			return vigil.Policy{}, vigil.Errorf(vigil.Unsupported, "content_type_unsupported", "a policy is JSON or YAML").
+				Hinted("Content-Type: application/yaml")
+		}
+		var err error
+		if doc, err = s.opt.YAML(doc); err != nil {
+			return vigil.Policy{}, err
+		}
+	}
+	if err := checkJSON(doc); err != nil {
+		return vigil.Policy{}, err
+	}
+	return vigil.ParsePolicy(doc)
+}
+
+func yamlMedia(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	known := []string{"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"}
+	return slices.Contains(known, strings.ToLower(strings.TrimSpace(media)))
+}

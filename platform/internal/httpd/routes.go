@@ -1,0 +1,107 @@
+package httpd
+
+import "strings"
+
+// Route is one row of the route table. Who may take a route is decided by its
+// ID, which never changes, and not by its path.
+type Route struct {
+	ID     string
+	Method string
+	Path   string // {name} stands for one segment, or its part before a :verb
+	Says   string // one line for OpenAPI
+
+	body bodySize
+	open bool // asks for no principal
+	poll bool // may take long: ends with the server's stop or the peer's leaving
+}
+
+// bodySize says which limit a route's body has.
+type bodySize uint8
+
+const (
+	noBody     bodySize = iota // what comes is dropped
+	smallBody                  // Limits.Body
+	ingestBody                 // Limits.IngestBody
+	moduleBody                 // Limits.ModuleBody, and more time to arrive
+)
+
+// modulesPath is named once more by the reader of headers, which gives uploads
+// more time.
+const modulesPath = "/api/v1/modules"
+
+// Routes is the whole table, the collector's and the remediator's.
+func Routes() []Route {
+	return []Route{
+		{ID: "livez", Method: "GET", Path: "/livez", Says: "Is the process alive?", open: true},
+		{ID: "readyz", Method: "GET", Path: "/readyz", Says: "Can it serve?", open: true},
+		{ID: "healthz", Method: "GET", Path: "/healthz", Says: "Can it serve, and what is it?", open: true},
+		{ID: "metrics", Method: "GET", Path: "/metrics", Says: "Self-metrics for Prometheus"},
+		{ID: "openapi", Method: "GET", Path: "/openapi.json", Says: "This document"},
+
+		{ID: "ingest", Method: "POST", Path: "/ingest", Says: "Send samples", body: ingestBody},
+		{ID: "query", Method: "GET", Path: "/query", Says: "The newest samples"},
+		{ID: "actions.list", Method: "GET", Path: "/actions", Says: "What was done, in the seed's five columns"},
+		{ID: "actions.post", Method: "POST", Path: "/actions", Says: "Record an action done elsewhere", body: smallBody},
+		{ID: "remediate", Method: "POST", Path: "/remediate", Says: "Act on a service and wait for the action's end (remediator)", body: smallBody, poll: true},
+
+		{ID: "modules.list", Method: "GET", Path: modulesPath, Says: "List modules"},
+		{ID: "modules.upload", Method: "POST", Path: modulesPath, Says: "Upload a WebAssembly module", body: moduleBody},
+		{ID: "modules.get", Method: "GET", Path: "/api/v1/modules/{ref}", Says: "Show a module by name, name@version or digest"},
+		{ID: "modules.bytes", Method: "GET", Path: "/api/v1/modules/{ref}/wasm", Says: "Download a module"},
+		{ID: "grants.list", Method: "GET", Path: "/api/v1/grants", Says: "List grants"},
+		{ID: "grants.put", Method: "POST", Path: "/api/v1/grants", Says: "Grant a capability to a module digest", body: smallBody},
+
+		{ID: "policies.list", Method: "GET", Path: "/api/v1/policies", Says: "List policies"},
+		{ID: "policies.get", Method: "GET", Path: "/api/v1/policies/{name}", Says: "Show a policy"},
+		{ID: "policies.put", Method: "PUT", Path: "/api/v1/policies/{name}", Says: "Apply a policy", body: smallBody},
+		{ID: "policies.delete", Method: "DELETE", Path: "/api/v1/policies/{name}", Says: "Delete a policy"},
+		{ID: "episodes.list", Method: "GET", Path: "/api/v1/episodes", Says: "List episodes, newest first"},
+		{ID: "decisions.list", Method: "GET", Path: "/api/v1/decisions", Says: "List decisions, newest first"},
+		{ID: "decisions.get", Method: "GET", Path: "/api/v1/decisions/{id}", Says: "Show a decision"},
+
+		{ID: "remediations.list", Method: "GET", Path: "/api/v1/remediations", Says: "List remediations, newest first"},
+		{ID: "remediations.request", Method: "POST", Path: "/api/v1/remediations", Says: "Request a remediation", body: smallBody, poll: true},
+		{ID: "remediations.get", Method: "GET", Path: "/api/v1/remediations/{id}", Says: "Show a remediation", poll: true},
+		{ID: "remediations.cancel", Method: "POST", Path: "/api/v1/remediations/{id}:cancel", Says: "Cancel a remediation that has not started"},
+		{ID: "remediations.approve", Method: "POST", Path: "/api/v1/remediations/{id}:approve", Says: "Approve a remediation"},
+		{ID: "remediations.deny", Method: "POST", Path: "/api/v1/remediations/{id}:deny", Says: "Deny a remediation"},
+		{ID: "targets.list", Method: "GET", Path: "/api/v1/targets", Says: "List remediators and the services they reach"},
+		{ID: "audit.list", Method: "GET", Path: "/api/v1/audit", Says: "Read the audit log, oldest first"},
+		{ID: "killswitch.get", Method: "GET", Path: "/api/v1/killswitch", Says: "Show the kill switch"},
+		{ID: "killswitch.set", Method: "PUT", Path: "/api/v1/killswitch", Says: "Engage or lift the kill switch", body: smallBody},
+
+		{ID: "remediators.register", Method: "POST", Path: "/api/v1/remediators", Says: "Register a remediator", body: smallBody},
+		{ID: "leases.lease", Method: "POST", Path: "/api/v1/leases", Says: "Wait for work", body: smallBody, poll: true},
+		{ID: "leases.start", Method: "POST", Path: "/api/v1/leases/{remediation}:start", Says: "Make the intent durable", body: smallBody},
+		{ID: "leases.heartbeat", Method: "POST", Path: "/api/v1/leases/{remediation}:heartbeat", Says: "Keep a lease", body: smallBody},
+		{ID: "leases.finish", Method: "POST", Path: "/api/v1/leases/{remediation}:finish", Says: "Report how an attempt ended", body: smallBody},
+	}
+}
+
+// routeByID finds a row. Asking for one that is not there is a bug.
+func routeByID(id string) Route {
+	for _, r := range Routes() {
+		if r.ID == id {
+			return r
+		}
+	}
+	panic("httpd: no route " + id)
+}
+
+// pattern writes a path as Fiber's router reads it, where a colon starts a
+// parameter and a backslash makes it a colon again.
+func pattern(path string) string {
+	return strings.NewReplacer(":", `\:`, "{", ":", "}", "").Replace(path)
+}
+
+// pathParams are the names in braces.
+func pathParams(path string) (names []string) {
+	for {
+		_, rest, ok := strings.Cut(path, "{")
+		if !ok {
+			return names
+		}
+		name, rest, _ := strings.Cut(rest, "}")
+		names, path = append(names, name), rest
+	}
+}

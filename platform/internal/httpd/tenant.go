@@ -1,0 +1,109 @@
+package httpd
+
+import (
+	"context"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Tenant is all that HTTP can reach of one tenant. A nil part answers 404 with
+// code not_available, so that a process which plays one role serves its part.
+type Tenant struct {
+	Ingest       Ingest
+	History      History
+	Policies     Policies
+	Modules      Modules
+	Grants       Grants
+	Remediations Remediations
+	Approvals    Approvals
+	Leases       Leases
+	Records      Records
+	Judgements   Judgements
+	Targets      Targets
+	KillSwitch   KillSwitch
+}
+
+// Ingest admits samples; what its receipt counts as accepted is on disk.
+type Ingest interface {
+	JSON(ctx context.Context, req flow.IngestRequest) (flow.Receipt, error)
+}
+
+// History is the stored samples, newest first.
+type History interface {
+	Latest(ctx context.Context, n int) ([]vigil.Sample, error)
+}
+
+// Policies are the applied policies.
+type Policies interface {
+	List(ctx context.Context) ([]flow.PolicyRow, error)
+	Get(ctx context.Context, name string) (flow.PolicyRow, error)
+	Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, created bool, err error)
+	Delete(ctx context.Context, by, name string) error
+}
+
+// Modules is the registry of uploaded modules.
+type Modules interface {
+	List(ctx context.Context) ([]vigil.Module, error)
+	Resolve(ctx context.Context, ref string) (vigil.Module, error)
+	Upload(ctx context.Context, by string, wasm []byte, builtIn bool) (m vigil.Module, known bool, err error)
+	Bytes(ctx context.Context, digest string) ([]byte, error)
+}
+
+// Grants says what module digests may do.
+type Grants interface {
+	Grant(ctx context.Context, by string, g vigil.Grant) (vigil.Grant, error)
+	Grants(ctx context.Context, digest string) ([]vigil.Grant, error)
+}
+
+// Remediations reads and requests remediations. Await returns when until says
+// yes or ctx ends; in the latter case with the context's error.
+type Remediations interface {
+	Remediation(ctx context.Context, id string) (vigil.Remediation, error)
+	Remediations(ctx context.Context, f flow.RemediationFilter) ([]vigil.Remediation, error)
+	Request(ctx context.Context, w flow.Wish) (vigil.Remediation, error)
+	Await(ctx context.Context, id string, until func(vigil.Remediation) bool) (vigil.Remediation, error)
+}
+
+// Approvals is a person's word on a remediation that waits.
+type Approvals interface {
+	Approve(ctx context.Context, id, by string) error
+	Deny(ctx context.Context, id, by string) error
+	Cancel(ctx context.Context, id, by string) error
+}
+
+// Leases is the collector's half of the lease protocol. Lease blocks until
+// there is work, wait is over or ctx ends; nil without an error means no work.
+type Leases interface {
+	Register(ctx context.Context, r vigil.Remediator) error
+	Lease(ctx context.Context, remediator string, wait time.Duration) (*flow.Lease, error)
+	Start(ctx context.Context, l flow.Lease) error
+	Heartbeat(ctx context.Context, l flow.Lease) (cancel bool, err error)
+	Finish(ctx context.Context, r flow.Report) error
+}
+
+// Records is the audit log and the seed's actions table.
+type Records interface {
+	Audit(ctx context.Context, after int64, limit int) ([]vigil.AuditRecord, error)
+	PutSeedAction(ctx context.Context, a flow.SeedAction, rec vigil.AuditRecord) error
+	SeedActions(ctx context.Context, limit int) ([]flow.SeedAction, error)
+}
+
+// Judgements is what the policies found.
+type Judgements interface {
+	Episodes(ctx context.Context, limit int) ([]vigil.Episode, error)
+	Decisions(ctx context.Context, policy string, limit int) ([]vigil.Decision, error)
+	Decision(ctx context.Context, id string) (vigil.Decision, error)
+}
+
+// Targets lists the registered remediators and the services they reach.
+type Targets interface {
+	Targets(ctx context.Context) ([]vigil.Remediator, error)
+}
+
+// KillSwitch stops every new action while engaged.
+type KillSwitch interface {
+	KillSwitch() flow.KillSwitch
+	SetKillSwitch(ctx context.Context, k flow.KillSwitch) error
+}

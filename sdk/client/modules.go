@@ -1,0 +1,94 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+const (
+	modulesPath  = "/api/v1/modules"
+	grantsPath   = "/api/v1/grants"
+	policiesPath = "/api/v1/policies"
+)
+
+// Modules lists the uploaded modules.
+func (c *Client) Modules(ctx context.Context) ([]vigil.Module, error) {
+	return list[vigil.Module](ctx, c, modulesPath, nil)
+}
+
+// Module shows a module by name, name@version or digest.
+func (c *Client) Module(ctx context.Context, ref string) (vigil.Module, error) {
+	return one[vigil.Module](ctx, c, http.MethodGet, at(modulesPath, ref), nil)
+}
+
+// UploadModule uploads a module; known reports that the collector had it.
+func (c *Client) UploadModule(ctx context.Context, wasm []byte) (m vigil.Module, known bool, err error) {
+	a := ask{method: http.MethodPost, path: modulesPath, media: "application/wasm", body: wasm, wait: time.Minute}
+	status, err := c.call(ctx, a, nil, &m)
+	return m, status == http.StatusOK, err
+}
+
+// ModuleBytes downloads a module.
+func (c *Client) ModuleBytes(ctx context.Context, ref string) ([]byte, error) {
+	_, body, err := c.do(ctx, ask{method: http.MethodGet, path: at(modulesPath, ref) + "/wasm", wait: time.Minute})
+	return body, err
+}
+
+// Grants lists grants, of one module or (module "") of all.
+func (c *Client) Grants(ctx context.Context, module string) ([]vigil.Grant, error) {
+	q := url.Values{}
+	if module != "" {
+		q.Set("module", module)
+	}
+	return list[vigil.Grant](ctx, c, grantsPath, q)
+}
+
+// Grant grants g.Capability on g.Target to the module that g.Digest names, by
+// digest or by any reference that resolves to one.
+func (c *Client) Grant(ctx context.Context, g vigil.Grant) (vigil.Grant, error) {
+	in := struct {
+		Module     string     `json:"module"`
+		Capability string     `json:"capability"`
+		Target     string     `json:"target"`
+		Budget     vigil.Rate `json:"budget,omitzero"`
+		Expires    time.Time  `json:"expires,omitzero"`
+	}{g.Digest, g.Capability, g.Target, g.Budget, g.Expires}
+	return one[vigil.Grant](ctx, c, http.MethodPost, grantsPath, in)
+}
+
+// AppliedPolicy is a policy with what the collector added when it was applied.
+type AppliedPolicy struct {
+	vigil.Policy
+	Digest    string    `json:"digest"`
+	Revision  int64     `json:"revision"`
+	AppliedAt time.Time `json:"applied_at"`
+	AppliedBy string    `json:"applied_by"`
+}
+
+// Policies lists the applied policies.
+func (c *Client) Policies(ctx context.Context) ([]AppliedPolicy, error) {
+	return list[AppliedPolicy](ctx, c, policiesPath, nil)
+}
+
+// Policy shows a policy.
+func (c *Client) Policy(ctx context.Context, name string) (AppliedPolicy, error) {
+	return one[AppliedPolicy](ctx, c, http.MethodGet, at(policiesPath, name), nil)
+}
+
+// ApplyPolicy applies a policy document, JSON or YAML as media says
+// (application/json, application/yaml), under the name it carries.
+func (c *Client) ApplyPolicy(ctx context.Context, name, media string, doc []byte) (p AppliedPolicy, created bool, err error) {
+	a := ask{method: http.MethodPut, path: at(policiesPath, name), media: media, body: doc, wait: 30 * time.Second}
+	status, err := c.call(ctx, a, nil, &p)
+	return p, status == http.StatusCreated, err
+}
+
+// DeletePolicy deletes a policy.
+func (c *Client) DeletePolicy(ctx context.Context, name string) error {
+	_, err := c.call(ctx, ask{method: http.MethodDelete, path: at(policiesPath, name)}, nil, nil)
+	return err
+}
