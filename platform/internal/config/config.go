@@ -1,0 +1,154 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// Config is the whole configuration, with every default filled in.
+type Config struct {
+	Data       string             `yaml:"data" json:"data"`     // directory of all state
+	Listen     string             `yaml:"listen" json:"listen"` // collector's host:port
+	Hosts      []string           `yaml:"hosts" json:"hosts,omitempty"`
+	Insecure   bool               `yaml:"insecure_bind" json:"insecure_bind,omitempty"` // allow an address that is not loopback, without TLS
+	Remediator Remediator         `yaml:"remediator" json:"remediator"`
+	Services   map[string]Service `yaml:"services" json:"services,omitempty"`
+	Agent      Agent              `yaml:"agent" json:"agent"`
+	Policies   string             `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
+	Trace      Trace              `yaml:"trace" json:"trace"`
+	Log        string             `yaml:"log" json:"log"` // debug, info, warn or error
+}
+
+// Remediator configures the hands.
+type Remediator struct {
+	Listen    string       `yaml:"listen" json:"listen"`
+	Labels    vigil.Labels `yaml:"labels" json:"labels,omitempty"`
+	Host      string       `yaml:"host" json:"host,omitempty"`           // this host's name in targets
+	Collector string       `yaml:"collector" json:"collector,omitempty"` // URL, for a remediator on its own
+}
+
+// Agent configures the built-in eyes.
+type Agent struct {
+	Interval vigil.Duration `yaml:"interval" json:"interval"`
+}
+
+// Trace configures the OTLP exporter; it is off while Endpoint is empty.
+type Trace struct {
+	Endpoint string `yaml:"endpoint" json:"endpoint,omitempty"`
+}
+
+// Service says how one service of this host is started and stopped.
+type Service struct {
+	Driver       string            `yaml:"driver" json:"driver"`
+	Start        []string          `yaml:"start" json:"start,omitempty"` // argv, the first word an absolute path
+	Pidfile      string            `yaml:"pidfile" json:"pidfile,omitempty"`
+	Stop         Stop              `yaml:"stop" json:"stop,omitzero"`
+	Reload       Reload            `yaml:"reload" json:"reload,omitzero"`
+	StartTimeout vigil.Duration    `yaml:"start_timeout" json:"start_timeout,omitempty"`
+	Env          map[string]string `yaml:"env" json:"env,omitempty"`
+	Dir          string            `yaml:"dir" json:"dir,omitempty"`
+	Unit         string            `yaml:"unit" json:"unit,omitempty"`           // driver systemd
+	Container    string            `yaml:"container" json:"container,omitempty"` // driver docker
+}
+
+// Stop says how a service is asked to end, and for how long.
+type Stop struct {
+	Signal string         `yaml:"signal" json:"signal,omitempty"`
+	Grace  vigil.Duration `yaml:"grace" json:"grace,omitempty"`
+}
+
+// Reload says how a service is asked to read its configuration again.
+type Reload struct {
+	Signal string `yaml:"signal" json:"signal,omitempty"`
+}
+
+// Default returns the configuration of an empty file. It reads the environment
+// only for the user's own directories and host name.
+func Default() Config {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	return Config{
+		Data:       defaultData(),
+		Listen:     "127.0.0.1:8000",
+		Remediator: Remediator{Listen: "127.0.0.1:8081", Host: host},
+		Agent:      Agent{Interval: vigil.Duration(time.Second)},
+		Log:        "warn",
+	}
+}
+
+func defaultData() string {
+	base := os.Getenv("XDG_DATA_HOME")
+	if base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "vigil-data"
+		}
+		base = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(base, "vigil")
+}
+
+// Load lays the file (if any) and the environment over the defaults.
+func Load(file string, getenv func(string) string) (Config, error) {
+	c := Default()
+	if file != "" {
+		raw, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		if err != nil {
+			return Config{}, vigil.Errorf(vigil.Invalid, "config_unreadable", "read configuration: %v", err).
+				Hinted("check the path given to --config")
+		}
+		if err := Decode(file, raw, &c); err != nil {
+			return Config{}, err
+		}
+	}
+	if err := c.fromEnv(getenv); err != nil {
+		return Config{}, err
+	}
+	return c, c.check()
+}
+
+// fromEnv applies the VIGIL_* variables.
+func (c *Config) fromEnv(getenv func(string) string) error {
+	for name, field := range map[string]*string{
+		"VIGIL_DATA":              &c.Data,
+		"VIGIL_LISTEN":            &c.Listen,
+		"VIGIL_REMEDIATOR_LISTEN": &c.Remediator.Listen,
+		"VIGIL_HOST":              &c.Remediator.Host,
+		"VIGIL_COLLECTOR":         &c.Remediator.Collector,
+		"VIGIL_POLICIES":          &c.Policies,
+		"VIGIL_LOG":               &c.Log,
+	} {
+		if v := getenv(name); v != "" {
+			*field = v
+		}
+	}
+	if v := getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); v != "" {
+		c.Trace.Endpoint = v
+	}
+	if v := getenv("VIGIL_AGENT_INTERVAL"); v != "" {
+		if err := c.Agent.Interval.UnmarshalText([]byte(v)); err != nil {
+			return vigil.AsError(err).Hinted("unset VIGIL_AGENT_INTERVAL or give it a duration such as 1s")
+		}
+	}
+	return nil
+}
+
+func (c *Config) check() error {
+	if c.Data == "" {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", "data: no directory given")
+	}
+	if c.Agent.Interval.D() < 100*time.Millisecond {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", "agent.interval: %s is below 100ms", c.Agent.Interval)
+	}
+	for name := range c.Services {
+		if t, err := vigil.ParseTarget("service:" + name); err != nil || t.Host != "" {
+			return vigil.Errorf(vigil.Invalid, "config_invalid", "services: %q is no name: use letters, digits, dot, dash, underscore", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+func noEnv(string) string { return "" }
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "vigil.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad_NeedsNoFile(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load("", noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:8000" || c.Remediator.Listen != "127.0.0.1:8081" || c.Agent.Interval.D() != time.Second {
+		t.Errorf("defaults = %+v", c)
+	}
+}
+
+func TestLoad_ReadsTheContractsExample(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(write(t, `
+data: ./vigil-data
+listen: 127.0.0.1:8000
+remediator: {listen: 127.0.0.1:8081, labels: {site: home}}
+services:
+  nginx:   {driver: systemd, unit: nginx.service}
+  billing: {driver: command, start: [/opt/billing/run], pidfile: /run/billing.pid, stop: {signal: TERM, grace: 10s}}
+  cache:   {driver: docker, container: redis}
+agent: {interval: 1s}
+policies: ./policies/*.yaml
+`), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Service{
+		Driver: "command", Start: []string{"/opt/billing/run"}, Pidfile: "/run/billing.pid",
+		Stop: config.Stop{Signal: "TERM", Grace: vigil.Duration(10 * time.Second)},
+	}
+	if diff := cmp.Diff(want, c.Services["billing"]); diff != "" {
+		t.Errorf("billing (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoad_EnvironmentBeatsFile(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(write(t, "listen: 127.0.0.1:1\n"), func(k string) string {
+		return map[string]string{"VIGIL_LISTEN": "127.0.0.1:2"}[k]
+	})
+	if err != nil || c.Listen != "127.0.0.1:2" {
+		t.Errorf("listen = %q, %v", c.Listen, err)
+	}
+}
+
+func TestLoad_PointsAtWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	f := func(text, want string) {
+		t.Helper()
+		_, err := config.Load(write(t, text), noEnv)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%q) = %v, want %q", text, err, want)
+		}
+	}
+	f("data: x\nlisten_: y\n", "vigil.yaml:2:1: ")
+	f("data: x\nlisten_: y\n", "\n  listen_: y\n  ^")
+	f("agent: {interval: fast}\n", "duration")
+	f("agent: {interval: 1ms}\n", "below 100ms")
+	f("data: x\ndata: y\n", "vigil.yaml:2:1: ")
+	f("services: {'a b': {driver: command}}\n", "no name")
+	f("data: [", "vigil.yaml:")
+}
+
+func TestPolicy_PointsAtUnknownKey(t *testing.T) {
+	t.Parallel()
+	_, err := config.Policy("p.yaml", []byte("name: a\nmodule: m\nguards: {cooldwn: 1s}\n"))
+	if err == nil || !strings.Contains(err.Error(), "p.yaml:3:10: ") {
+		t.Errorf("Policy = %v", err)
+	}
+}
+
+func TestPolicy_ReadsTheContractsExample(t *testing.T) {
+	t.Parallel()
+	p, err := config.Policy("p.yaml", []byte(`
+name: cpu-high
+module: threshold
+select: cpu_usage
+settings: {above: 0.8}
+target: service:backend
+group: env
+for: 0s
+recover_for: 2s
+mode: auto
+guards: {cooldown: 0s, warmup: 0s, budget: 60/1h}
+runbook: [{action: restart-service, with: {}, timeout: 30s}]
+verify: {stabilise: 2s, window: 10s}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Guards.Budget.N != 60 || p.Guards.Cooldown != 0 || p.Guards.MaxAge.D() != 10*time.Minute || string(p.Settings) != `{"above":0.8}` {
+		t.Errorf("policy = %+v", p)
+	}
+}
+
+func FuzzPolicy(f *testing.F) {
+	f.Add([]byte("name: a\nmodule: m\nselect: x\ntarget: service:a\n"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		p, err := config.Policy("p.yaml", doc)
+		if err == nil && p.Check() != nil {
+			t.Errorf("accepted a policy that does not check: %q", doc)
+		}
+	})
+}

@@ -1,0 +1,190 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// maxDocument bounds a configuration or policy document, in bytes.
+const maxDocument = 1 << 20
+
+// Decode reads one YAML document into out, refusing keys that out does not
+// have and keys given twice. The error names file:line:column and shows the
+// line with a caret.
+func Decode(file string, doc []byte, out any) error {
+	if len(doc) > maxDocument {
+		return vigil.Errorf(vigil.TooLarge, "document_too_large", "%s: larger than %d bytes", file, maxDocument)
+	}
+	if len(strings.TrimSpace(string(doc))) == 0 {
+		return nil
+	}
+	err := yaml.Load(doc, out, yaml.WithKnownFields(), yaml.WithUniqueKeys())
+	if err == nil {
+		return nil
+	}
+	line, column, msg := where(err)
+	return vigil.Errorf(vigil.Invalid, "config_invalid", "%s", point(file, doc, line, column, msg))
+}
+
+// where finds the first position in a YAML error.
+func where(err error) (line, column int, msg string) {
+	var many *yaml.LoadErrors
+	if errors.As(err, &many) && len(many.Errors) > 0 {
+		err = many.Errors[0]
+	}
+	var one *yaml.LoadError
+	if errors.As(err, &one) {
+		line, column = one.Mark.Line, one.Mark.Column
+		if line == 0 {
+			line, column = one.ContextMark.Line, one.ContextMark.Column
+		}
+		msg, _, _ = strings.Cut(one.Message, " in type ") // Go's names mean nothing to an operator
+		return line, column, msg
+	}
+	return 0, 0, err.Error()
+}
+
+// point renders file:line:column: message, the line, and a caret under the
+// column.
+func point(file string, doc []byte, line, column int, msg string) string {
+	lines := strings.Split(string(doc), "\n")
+	if line < 1 || line > len(lines) {
+		return fmt.Sprintf("%s: %s", file, msg)
+	}
+	text := strings.ReplaceAll(lines[line-1], "\t", " ")
+	if column < 1 {
+		column = len(text) - len(strings.TrimLeft(text, " ")) + 1
+	}
+	return fmt.Sprintf("%s:%d:%d: %s\n  %s\n  %s^", file, line, column, msg, text, strings.Repeat(" ", column-1))
+}
+
+// JSON turns a YAML document into JSON, for the dictionary's own strict
+// parsers. JSON is YAML, so it passes through.
+func JSON(file string, doc []byte) ([]byte, error) {
+	var tree any
+	if err := Decode(file, doc, &tree); err != nil {
+		return nil, err
+	}
+	plain, err := jsonable(tree)
+	if err != nil {
+		return nil, vigil.Errorf(vigil.Invalid, "config_invalid", "%s: %v", file, err)
+	}
+	out, err := json.Marshal(plain)
+	if err != nil {
+		return nil, vigil.Errorf(vigil.Invalid, "config_invalid", "%s: %v", file, err)
+	}
+	return out, nil
+}
+
+// jsonable replaces the maps that JSON cannot say.
+func jsonable(v any) (any, error) {
+	switch v := v.(type) {
+	case map[any]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			s, ok := k.(string)
+			if !ok {
+				return nil, fmt.Errorf("key %v is no text", k)
+			}
+			j, err := jsonable(e)
+			if err != nil {
+				return nil, err
+			}
+			out[s] = j
+		}
+		return out, nil
+	case map[string]any:
+		for k, e := range v {
+			j, err := jsonable(e)
+			if err != nil {
+				return nil, err
+			}
+			v[k] = j
+		}
+	case []any:
+		for i, e := range v {
+			j, err := jsonable(e)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = j
+		}
+	}
+	return v, nil
+}
+
+// Policy reads one policy document, YAML or JSON, strictly. A key that the
+// dictionary does not know is pointed at in the document.
+func Policy(file string, doc []byte) (vigil.Policy, error) {
+	raw, err := JSON(file, doc)
+	if err != nil {
+		return vigil.Policy{}, err
+	}
+	p, err := vigil.ParsePolicy(raw)
+	if err != nil {
+		return vigil.Policy{}, Pointed(file, doc, err)
+	}
+	return p, nil
+}
+
+// Pointed adds to an error about a document where in it the trouble lies, if
+// the error names a key of it.
+func Pointed(file string, doc []byte, err error) error {
+	var e *vigil.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	line, column := locate(doc, e)
+	if line == 0 {
+		return err
+	}
+	pointed := *e
+	pointed.Msg = point(file, doc, line, column, e.Msg)
+	return &pointed
+}
+
+// locate finds the key an error is about: the field it carries, or the one it
+// quotes as unknown.
+func locate(doc []byte, e *vigil.Error) (line, column int) {
+	key, _ := e.Fields["field"].(string)
+	key = key[strings.LastIndexByte(key, '.')+1:] // a path's last part
+	if _, rest, ok := strings.Cut(e.Msg, `unknown field "`); ok {
+		key, _, _ = strings.Cut(rest, `"`)
+	}
+	var root yaml.Node
+	if key == "" || yaml.Load(doc, &root) != nil {
+		return 0, 0
+	}
+	return find(&root, key)
+}
+
+func find(n *yaml.Node, key string) (line, column int) {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Value == key {
+			return c.Line, c.Column
+		}
+		if l, col := find(c, key); l > 0 {
+			return l, col
+		}
+	}
+	return 0, 0
+}
+
+// YAML renders anything that JSON can say, with JSON's names, as YAML.
+func YAML(v any) ([]byte, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("render yaml: %w", err)
+	}
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return nil, fmt.Errorf("render yaml: %w", err)
+	}
+	return yaml.Dump(tree)
+}
