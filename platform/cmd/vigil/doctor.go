@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/platform/internal/module/builtin"
+	"github.com/techmedaddy/vigil/sdk/client"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// finding is one thing that doctor looked at.
+type finding struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	Says string `json:"says"`
+	Try  string `json:"try,omitempty"`
+}
+
+func (c *cli) doctor() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check what a person would check when something is wrong",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found := c.examine(cmd.Context(), data)
+			bad := 0
+			err := c.print(found, func(w io.Writer) {
+				for _, f := range found {
+					mark := "ok"
+					if !f.OK {
+						mark = "BAD"
+					}
+					row(w, mark, f.What, f.Says)
+					if f.Try != "" {
+						row(w, "", "", "try: "+f.Try)
+					}
+				}
+			})
+			for _, f := range found {
+				if !f.OK {
+					bad++
+				}
+			}
+			if err == nil && bad > 0 {
+				err = fmt.Errorf("%d of %d checks failed", bad, len(found))
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", "", "`directory` of all state (default $XDG_DATA_HOME/vigil)")
+	return cmd
+}
+
+func (c *cli) examine(ctx context.Context, data string) []finding {
+	conf, err := config.Load(c.file, os.Getenv)
+	found := []finding{judge("configuration", orDash(c.file), err)}
+	if err != nil {
+		conf = config.Default()
+	}
+	if data != "" {
+		conf.Data = data
+	}
+	mods, err := builtin.Modules()
+	if err == nil && len(mods) == 0 {
+		err = vigil.Errorf(vigil.Invalid, "no_modules", "this binary carries no modules").Hinted("build it with ./scripts/build")
+	}
+	found = append(found,
+		judge("modules", fmt.Sprintf("%d built in", len(mods)), err),
+		judge("data directory", conf.Data, writable(conf.Data)),
+	)
+	api, err := c.client()
+	if err != nil {
+		return append(found, judge("collector", c.server, err))
+	}
+	return append(found, examineServer(ctx, api, c.server)...)
+}
+
+func examineServer(ctx context.Context, api *client.Client, server string) []finding {
+	err := api.Ready(ctx)
+	found := []finding{judge("collector", server+" is ready", err)}
+	if err != nil {
+		return found
+	}
+	k, err := api.KillSwitch(ctx)
+	if err == nil && k.Engaged {
+		err = vigil.Errorf(vigil.Held, "kill_switch", "engaged by %s: %s", k.By, k.Reason).Hinted("vigil killswitch lift")
+	}
+	found = append(found, judge("kill switch", "not engaged", err))
+
+	hands, err := api.Targets(ctx)
+	services, down := 0, 0
+	for _, h := range hands {
+		for _, s := range h.Services {
+			services++
+			if !s.Up {
+				down++
+			}
+		}
+	}
+	if err == nil && len(hands) == 0 {
+		err = vigil.Errorf(vigil.NotFound, "no_remediator", "no remediator is registered, so nothing can be healed").
+			Hinted("vigil remediator --collector %s", server)
+	}
+	found = append(found, judge("remediators", fmt.Sprintf("%d, with %d services, %d down", len(hands), services, down), err))
+
+	last, err := api.Latest(ctx, 1, "")
+	says := "none yet"
+	if len(last) == 1 {
+		says = "newest " + ago(last[0].Time)
+		if err == nil && time.Since(last[0].Time) > time.Minute {
+			err = vigil.Errorf(vigil.NotFound, "silent", "the newest sample came %s", ago(last[0].Time)).Hinted("vigil-agent --collector %s", server)
+		}
+	}
+	return append(found, judge("samples", says, err))
+}
+
+func judge(what, fine string, err error) finding {
+	if err == nil {
+		return finding{What: what, OK: true, Says: fine}
+	}
+	f := finding{What: what, Says: err.Error()}
+	var e *vigil.Error
+	if errors.As(err, &e) {
+		f.Try = e.Hint
+	}
+	return f
+}
+
+// writable reports whether state can be kept in a directory, or in the nearest
+// parent that exists.
+func writable(dir string) error {
+	for {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is no directory", dir)
+		}
+		if err == nil {
+			break
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return fmt.Errorf("no directory at %s", dir)
+		}
+		dir = parent
+	}
+	f, err := os.CreateTemp(dir, ".vigil-doctor-*")
+	if err != nil {
+		return vigil.Errorf(vigil.Invalid, "data_unwritable", "%v", err).Hinted("choose another directory with --data")
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/sdk/client"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// maxPolicy bounds a policy document, in bytes.
+const maxPolicy = 1 << 20
+
+func (c *cli) policy() *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Apply, list and change policies", Args: cobra.NoArgs, RunE: help}
+	cmd.AddCommand(c.policyApply(), c.policyList(), c.policyShow(), c.policyMode(), c.policyRemove())
+	return cmd
+}
+
+func (c *cli) policyApply() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:     "apply -f FILE",
+		Short:   "Apply a policy from a YAML or JSON file",
+		Example: "  vigil policy apply -f cpu-high.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			doc, err := readBounded(file, maxPolicy)
+			if err != nil {
+				return err
+			}
+			p, err := config.Policy(file, doc)
+			if err != nil {
+				return err
+			}
+			return config.Pointed(file, doc, c.apply(cmd, p))
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "policy `file`; - reads standard input")
+	_ = cmd.MarkFlagRequired("file") // fails only for a flag that does not exist
+	return cmd
+}
+
+// apply sends a policy and says what became of it.
+func (c *cli) apply(cmd *cobra.Command, p vigil.Policy) error {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode policy: %w", err)
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	got, created, err := api.ApplyPolicy(cmd.Context(), p.Name, "application/json", doc)
+	if err != nil {
+		return err
+	}
+	said := "changed"
+	if created {
+		said = "created"
+	}
+	fmt.Fprintf(c.err, "policy %s %s, revision %d\n", got.Name, said, got.Revision)
+	if got.Mode == vigil.Shadow {
+		fmt.Fprintf(c.err, "it decides and records only; let it act with: vigil policy mode %s auto\n", got.Name)
+	}
+	return c.print(got, func(w io.Writer) { policyRows(w, got) })
+}
+
+func policyRows(w io.Writer, rows ...client.AppliedPolicy) {
+	row(w, "NAME", "MODE", "MODULE", "SELECT", "TARGET", "REVISION", "APPLIED")
+	for _, p := range rows {
+		row(w, p.Name, p.Mode, p.Module, p.Select, p.Target, p.Revision, ago(p.AppliedAt)+" by "+p.AppliedBy)
+	}
+}
+
+func (c *cli) policyList() *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List policies", Aliases: []string{"list"}, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			rows, err := api.Policies(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(rows, func(w io.Writer) { policyRows(w, rows...) })
+		},
+	}
+}
+
+func (c *cli) policyShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a policy with every default", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			p, err := api.Policy(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			text, err := config.YAML(p)
+			if err != nil {
+				return err
+			}
+			return c.print(p, func(w io.Writer) { _, _ = w.Write(text) })
+		},
+	}
+}
+
+func (c *cli) policyMode() *cobra.Command {
+	return &cobra.Command{
+		Use:       "mode NAME MODE",
+		Short:     "Set how far a policy may go: disabled, shadow, suggest or auto",
+		Example:   "  vigil policy mode cpu-high shadow",
+		ValidArgs: []string{"disabled", "shadow", "suggest", "auto"},
+		Args:      cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			got, err := api.Policy(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			p := got.Policy
+			p.Mode = vigil.Mode(args[1])
+			if err := p.Check(); err != nil {
+				return err
+			}
+			return c.apply(cmd, p)
+		},
+	}
+}
+
+func (c *cli) policyRemove() *cobra.Command {
+	return &cobra.Command{
+		Use: "rm NAME", Short: "Remove a policy", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			if err := api.DeletePolicy(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.err, "policy %s removed\n", args[0])
+			return nil
+		},
+	}
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/techmedaddy/vigil/platform/internal/app"
+)
+
+func (c *cli) remediator() *cobra.Command {
+	var d daemon
+	cmd := &cobra.Command{
+		Use:   "remediator",
+		Short: "Run a remediator: the hands, possibly on another host",
+		Long: `Run a remediator. It leases remediations from its collector by long poll, so
+that no port of this host need be reachable, and acts on the services that its
+configuration names.`,
+		Example: `  vigil remediator --collector http://127.0.0.1:8000 --config vigil.yaml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := c.start(cmd.Context(), &d, app.Options{Remediator: true})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.out, "vigil remediator is up at %s, working for %s\n", a.RemediatorURL, a.CollectorURL)
+			return serve(cmd.Context(), a)
+		},
+	}
+	d.flags(cmd, false, true)
+	cmd.Flags().StringVar(&d.collector, "collector", "", "collector's `URL` (default that of --server)")
+	return cmd
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs testdata/script: each file is a story that a person could
+// type. The command vigil-up starts a whole Vigil on free ports and tells vigil
+// and curl where it is, in $VIGIL_SERVER and $REMEDIATOR.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(e *testscript.Env) error {
+			cache, err := cacheDir()
+			if err != nil {
+				return err
+			}
+			repo, err := filepath.Abs("../../..")
+			e.Setenv("REPO", repo)
+			e.Setenv("VIGIL_CACHE", cache)
+			e.Setenv("HOME", e.WorkDir)
+			e.Vars = append(e.Vars, goCaches()...) // a module is built in a script
+			e.Setenv("DATA", filepath.Join(e.WorkDir, "data"))
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp},
+	})
+}
+
+func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("vigil-up: to see it fail, exec vigil up")
+	}
+	bin, err := exec.LookPath("vigil")
+	ts.Check(err)
+	args = append([]string{
+		"up", "--data", ts.Getenv("DATA"), "--listen", "127.0.0.1:0", "--remediator-listen", "127.0.0.1:0",
+	}, args...)
+	p, err := launch(context.Background(), bin, environ(ts.Getenv("HOME")), args...)
+	ts.Check(err)
+	ts.Setenv("VIGIL_SERVER", p.Collector)
+	ts.Setenv("REMEDIATOR", p.Hands)
+	ts.Defer(func() {
+		if err := p.stop(); err != nil {
+			ts.Logf("%v", err)
+		}
+	})
+}

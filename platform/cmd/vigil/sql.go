@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/platform/internal/metrics"
+	"github.com/techmedaddy/vigil/platform/internal/sqlite"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+func (c *cli) sql() *cobra.Command {
+	var data string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "sql QUERY",
+		Short: "Ask the database directly, read-only, while Vigil runs or not",
+		Long: `Ask the database directly, read-only, while Vigil runs or not.
+
+Tables worth knowing: metrics(id, name, value, ts, labels), which decodes the
+compressed history as it is read, actions(id, target, action, status, details,
+started_at), remediations, episodes, decisions, audit, policies, modules, grants.`,
+		Example: `  vigil sql "SELECT name, count(*) FROM metrics GROUP BY name"
+  vigil sql --data ./vigil-data "SELECT * FROM actions" -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := c.database(data)
+			if err != nil {
+				return err
+			}
+			columns, rows, err := sqlite.Query(cmd.Context(), path, args[0], sqlite.QueryOptions{
+				DecodeLog: metrics.DecodeLog, Limit: limit,
+			})
+			if err != nil {
+				return err
+			}
+			return c.print(objects(columns, rows), func(w io.Writer) {
+				cells := make([]any, len(columns))
+				for i, name := range columns {
+					cells[i] = name
+				}
+				row(w, cells...)
+				for _, r := range rows {
+					row(w, r...)
+				}
+			})
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", "", "`directory` of all state (default $XDG_DATA_HOME/vigil)")
+	cmd.Flags().IntVar(&limit, "limit", 10_000, "at most this many rows")
+	return cmd
+}
+
+// database finds the database of the default tenant.
+func (c *cli) database(data string) (string, error) {
+	conf, err := config.Load(c.file, os.Getenv)
+	if err != nil {
+		return "", err
+	}
+	if data == "" {
+		data = conf.Data
+	}
+	path := filepath.Join(data, "default", "vigil.db")
+	if _, err := os.Stat(path); err != nil {
+		return "", vigil.Errorf(vigil.NotFound, "database_missing", "no database at %s", path).
+			Hinted("name the directory that Vigil uses with --data, or start it: vigil up")
+	}
+	return path, nil
+}
+
+// objects turns rows into what JSON prints: one object a row.
+func objects(columns []string, rows [][]any) []map[string]any {
+	out := make([]map[string]any, 0, len(rows))
+	for _, r := range rows {
+		o := make(map[string]any, len(columns))
+		for i, name := range columns {
+			if b, ok := r[i].([]byte); ok {
+				r[i] = fmt.Sprintf("x'%x'", b)
+			}
+			o[name] = r[i]
+		}
+		out = append(out, o)
+	}
+	return out
+}

@@ -1,0 +1,26 @@
+package app
+
+// meter shows a tenant's numbers on /metrics. They live with the parts that
+// count and are read when somebody looks.
+func (a *App) meter(t *tenant) {
+	number := func(n func() uint64) func() float64 { return func() float64 { return float64(n()) } }
+	a.tel.Counter("vigil_evaluations_total", "Guest calls answered by policies.",
+		number(func() uint64 { return t.policies.Stats().Evaluations }))
+	a.tel.Counter("vigil_evaluation_failures_total", "Guest calls that failed; none of them led to an action.",
+		number(func() uint64 { return t.policies.Stats().Failures }))
+	a.tel.Counter("vigil_samples_skipped_total", "Samples passed over by policies under overload.",
+		number(func() uint64 { return t.policies.Stats().Skipped }))
+	a.tel.Gauge("vigil_series", "Series known to the metric store.",
+		func() float64 { return float64(t.history.Series()) })
+	a.tel.Gauge("vigil_ingest_waiting_bytes", "Batches that wait for their commit.",
+		func() float64 { return float64(t.history.Waiting()) })
+	a.tel.Counter("vigil_log_rows_corrupt_total", "Rows of the metric log that were set aside.",
+		func() float64 { return float64(t.history.Corrupt()) })
+	a.tel.Gauges("vigil_holds_total", "Actions held back, by reason.", "reason", func() map[string]float64 {
+		out := map[string]float64{}
+		for reason, n := range t.healer.Held() {
+			out[string(reason)] = float64(n)
+		}
+		return out
+	})
+}

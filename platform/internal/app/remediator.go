@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"github.com/techmedaddy/vigil/platform/internal/capability"
+	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/httpd"
+	"github.com/techmedaddy/vigil/platform/internal/module"
+	"github.com/techmedaddy/vigil/platform/internal/remediator"
+	"github.com/techmedaddy/vigil/platform/internal/sqlite"
+	"github.com/techmedaddy/vigil/platform/internal/wasm"
+	"github.com/techmedaddy/vigil/sdk/client"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// far is the collector as a remediator needs it: the healer in this process, or
+// a client of its HTTP interface.
+type far interface {
+	remediator.Collector
+	remediator.Requester
+}
+
+func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
+	dir := filepath.Join(a.o.Config.Data, "remediator")
+	unlock, err := sqlite.LockDir(dir)
+	if err != nil {
+		return err
+	}
+	a.down.add("remediator lock", func(context.Context) error { return unlock() })
+
+	a.services, err = capability.NewServices(a.serviceConfigs(dir), capability.Options{
+		StateDir: filepath.Join(dir, "services"), Log: a.log, Now: a.o.Now,
+	})
+	if err != nil {
+		return err
+	}
+	a.down.goes(ctx, "services", a.cancel, a.services.Run)
+	select { // so that the first sample does not find the demo services down
+	case <-a.services.Started():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+
+	collector, actions, err := a.hands()
+	if err != nil {
+		return err
+	}
+	if a.home != nil {
+		a.down.goes(ctx, "warm", a.cancel, func(ctx context.Context) error {
+			a.home.warm(ctx, actions)
+			return nil
+		})
+	}
+	broker := capability.NewBroker(capability.BrokerOptions{
+		Services: a.services, Allows: module.Allows, Emit: a.tel.Emit, Log: a.log, Now: a.o.Now,
+	})
+	host := a.o.Config.Remediator.Host
+	r, err := remediator.New(remediator.Options{
+		ID: "remediator-" + host, Host: host, Labels: a.o.Config.Remediator.Labels, DataDir: dir,
+		Collector: collector, Actions: actions, Services: a.services,
+		Broker: func(l flow.Lease, trace flow.SpanContext, holds func() error) remediator.Session {
+			return broker.ForLease(l, trace, holds)
+		},
+		Emit: a.tel.Emit, Now: a.o.Now, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.down.goes(ctx, "remediator", a.cancel, r.Run)
+
+	server := httpd.NewRemediator(httpd.RemediatorOptions{
+		Options: httpd.Options{Hosts: a.hosts(), Metrics: a.metrics, Spans: a.tel, Log: a.log, Now: a.o.Now, Version: a.o.Version},
+		Remediate: func(ctx context.Context, service, action, by, trace string) (httpd.RemediateAnswer, error) {
+			done, err := r.Remediate(ctx, collector, service, action, by, trace)
+			return httpd.RemediateAnswer{Status: done.Status, Remediation: done.Remediation, TookMS: done.Took.Milliseconds()}, err
+		},
+	})
+	a.down.goes(ctx, "remediator door", a.cancel, func(ctx context.Context) error { return server.Serve(ctx, door) })
+	return nil
+}
+
+// warm prepares the actions that policies may ask for, so that the first
+// remediation need not wait for a compiler. What fails here is told again, and
+// to somebody who can help, when it is needed.
+func (t *tenant) warm(ctx context.Context, to *actions) {
+	rows, err := t.policies.List(ctx)
+	if err != nil {
+		return
+	}
+	done := map[string]bool{}
+	for _, p := range rows {
+		for _, step := range p.Runbook {
+			if len(done) >= warmed || done[step.Action] || ctx.Err() != nil {
+				continue
+			}
+			done[step.Action] = true
+			if m, _, err := t.modules.Action(ctx, step.Action); err == nil {
+				_ = to.Prepare(ctx, m.Digest)
+			}
+		}
+	}
+}
+
+// warmed bounds how many actions are prepared before anybody asked.
+const warmed = 16
+
+// serviceConfigs are the services of the configuration, or the demo's.
+func (a *App) serviceConfigs(dir string) map[string]capability.ServiceConfig {
+	if a.o.Demo {
+		return a.demoServices(dir)
+	}
+	out := make(map[string]capability.ServiceConfig, len(a.o.Config.Services))
+	for name, s := range a.o.Config.Services {
+		out[name] = driven(s)
+	}
+	return out
+}
+
+func driven(s config.Service) capability.ServiceConfig {
+	return capability.ServiceConfig{
+		Driver: s.Driver, Start: s.Start, Pidfile: s.Pidfile,
+		Stop: capability.StopConfig(s.Stop), Reload: capability.ReloadConfig(s.Reload),
+		StartTimeout: s.StartTimeout, Env: s.Env, Dir: s.Dir, Unit: s.Unit, Container: s.Container,
+	}
+}
+
+// hands joins a remediator to its collector: in this process directly, or over
+// HTTP.
+func (a *App) hands() (far, *actions, error) {
+	if a.home != nil {
+		return a.home.healer, newActions(a.engine, a.home.modules.Bytes), nil
+	}
+	c, err := client.New(a.o.Config.Remediator.Collector, client.Options{UserAgent: "vigil-remediator/" + a.o.Version})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, newActions(a.engine, c.ModuleBytes), nil
+}
+
+// actions lends a remediator the sandbox. What comes from afar is kept only if
+// it is what its digest says.
+type actions struct {
+	engine *wasm.Engine
+	fetch  func(ctx context.Context, digest string) ([]byte, error)
+}
+
+func newActions(engine *wasm.Engine, fetch func(context.Context, string) ([]byte, error)) *actions {
+	return &actions{engine: engine, fetch: fetch}
+}
+
+func (a *actions) bytes(ctx context.Context, digest string) func() ([]byte, error) {
+	return func() ([]byte, error) {
+		wasm, err := a.fetch(ctx, digest)
+		if err != nil {
+			return nil, fmt.Errorf("fetch module %.19s: %w", digest, err)
+		}
+		if sum := sha256.Sum256(wasm); "sha256:"+hex.EncodeToString(sum[:]) != digest {
+			return nil, vigil.Errorf(vigil.Invalid, "module_digest", "module %.19s: its bytes have another digest", digest)
+		}
+		return wasm, nil
+	}
+}
+
+// Prepare compiles a module and keeps a pristine instance ready.
+func (a *actions) Prepare(ctx context.Context, digest string) error {
+	return a.engine.Prepare(ctx, digest, a.bytes(ctx, digest))
+}
+
+// Run runs the lease's module once.
+func (a *actions) Run(ctx context.Context, l flow.Lease, in vigil.ActionInput, calls remediator.Caller) (vigil.ActionOutput, []string, error) {
+	return a.engine.RunAction(ctx, l.Digest, a.bytes(ctx, l.Digest), in, calls)
+}

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/techmedaddy/vigil/platform/internal/audit"
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/httpd"
+	"github.com/techmedaddy/vigil/platform/internal/ingest"
+	"github.com/techmedaddy/vigil/platform/internal/metrics"
+	"github.com/techmedaddy/vigil/platform/internal/module"
+	"github.com/techmedaddy/vigil/platform/internal/policy"
+	"github.com/techmedaddy/vigil/platform/internal/promql"
+	"github.com/techmedaddy/vigil/platform/internal/remedy"
+	"github.com/techmedaddy/vigil/platform/internal/sqlite"
+	"github.com/techmedaddy/vigil/platform/internal/wasm"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// tenant is one tenant's whole river, on one database.
+type tenant struct {
+	db       *sqlite.DB
+	history  *metrics.Store
+	modules  *module.Registry
+	healer   *remedy.Healer
+	policies *policy.Engine
+	ingest   *ingest.Ingest
+}
+
+// openTenant builds the river from its mouth to its source, since each stage
+// is handed the next one; then it is set flowing.
+func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
+	t := &tenant{}
+	var err error
+	log := a.log.With("tenant", name)
+
+	path := filepath.Join(a.o.Config.Data, name, "vigil.db")
+	t.db, err = sqlite.Open(ctx, path, sqlite.Options{Log: log, Tenant: name, Chain: audit.Chain, Now: a.o.Now})
+	if err != nil {
+		return nil, err
+	}
+	a.down.add("sqlite", t.db.Close)
+	a.down.goes(ctx, "sqlite watch", a.cancel, t.db.Run)
+
+	t.history, err = metrics.Open(ctx, t.db, metrics.Options{Now: a.o.Now, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
+	}
+	a.down.goes(ctx, "metrics", a.cancel, t.history.Run)
+
+	t.modules = module.New(t.db, a.engine, log, a.o.Now)
+	if err := a.installModules(ctx, t.modules); err != nil {
+		return nil, err
+	}
+
+	t.healer, err = remedy.Open(ctx, remedy.Options{
+		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open healer: %w", err)
+	}
+	a.down.goes(ctx, "remedy", a.cancel, t.healer.Run)
+
+	t.policies, err = policy.Open(ctx, policy.Options{
+		Tenant: name, Ledger: t.db, Guests: guests{a.engine, t.modules}, Modules: t.modules, Selector: selector,
+		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open policies: %w", err)
+	}
+	a.down.goes(ctx, "policy", a.cancel, t.policies.Run)
+
+	t.ingest = ingest.New(ingest.Options{
+		Tenant: name, Store: t.history, Sink: sink{t.healer, t.policies}, Now: a.o.Now, Spans: a.tel,
+	})
+	return t, nil
+}
+
+// serves is what HTTP can reach of a tenant.
+func (t *tenant) serves() httpd.Tenant {
+	return httpd.Tenant{
+		Ingest: t.ingest, History: t.history, Policies: t.policies, Modules: t.modules, Grants: t.modules,
+		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
+		Targets: t.healer, KillSwitch: t.healer,
+	}
+}
+
+// guests lends policy the sandbox: module bytes come from the registry.
+type guests struct {
+	engine  *wasm.Engine
+	modules *module.Registry
+}
+
+// OpenPolicy opens an instance of a policy module.
+func (g guests) OpenPolicy(ctx context.Context, digest string) (policy.Guest, error) {
+	return g.engine.OpenPolicy(ctx, digest, func() ([]byte, error) { return g.modules.Bytes(ctx, digest) })
+}
+
+// selector lends policy the PromQL parser.
+func selector(text string) (func(vigil.Series) bool, error) {
+	s, err := promql.ParseSelector(text)
+	if err != nil {
+		return nil, err
+	}
+	return s.Matches, nil
+}
+
+// sink shows each durable batch to those who judge it: the healer, which
+// watches services that a person had restarted, and the policies.
+type sink struct {
+	healer   *remedy.Healer
+	policies *policy.Engine
+}
+
+// Offer never blocks.
+func (s sink) Offer(b *flow.Batch) {
+	s.healer.Observe(b)
+	s.policies.Offer(b)
+}
