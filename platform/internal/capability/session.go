@@ -131,7 +131,7 @@ func encodeReply(data json.RawMessage, err error) []byte {
 // tell logs a failed call and emits the call's span.
 func (s *Session) tell(line vigil.HostCall, err error) {
 	span := flow.Span{
-		Name: line.Op, Service: "vigil-remediator",
+		Name: line.Op, Service: "remediator",
 		Context: s.trace.Child(), Parent: s.trace.Span,
 		Start: line.StartedAt, End: line.StartedAt.Add(line.Took.D()),
 		Attrs: []flow.Attr{

@@ -83,10 +83,10 @@ func TestRun_StandsChangesOfPoliciesUnderLoad(t *testing.T) {
 		}
 	}
 	offering.Wait()
-	w.apply(nil)
+	w.apply(func(p *vigil.Policy) { p.Group = "last" })
 	w.Offer(w.batch(sample{value: 0.95}))
 	for f := range w.heard {
-		if f.Series.Labels == nil { // the sample just sent
+		if f.Policy.Group == "last" {
 			break
 		}
 	}

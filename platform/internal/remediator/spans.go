@@ -6,9 +6,9 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 )
 
-// leaseTrace names this side's span of the lease: a child of the collector's.
+// attemptTrace names the span of this attempt: a child of the lease.
 // A remediation is always recorded, so is a story whose beginning was lost.
-func (r *Remediator) leaseTrace(l flow.Lease) flow.SpanContext {
+func (r *Remediator) attemptTrace(l flow.Lease) flow.SpanContext {
 	parent, ok := flow.ParseTraceparent(l.Trace)
 	if !ok {
 		parent = flow.NewTrace()
@@ -17,11 +17,11 @@ func (r *Remediator) leaseTrace(l flow.Lease) flow.SpanContext {
 	return parent.Child()
 }
 
-// emitLease tells of the whole stay here, from taking the lease to its end.
-func (r *Remediator) emitLease(l flow.Lease, trace flow.SpanContext, begun time.Time, rep flow.Report) {
+// emitAttempt tells of the whole stay here, from taking the lease to its end.
+func (r *Remediator) emitAttempt(l flow.Lease, trace flow.SpanContext, begun time.Time, rep flow.Report) {
 	parent, _ := flow.ParseTraceparent(l.Trace) // zero makes a root
 	r.o.Emit(flow.Span{
-		Name: "lease", Service: "vigil-remediator", Context: trace, Parent: parent.Span,
+		Name: "attempt", Service: "remediator", Context: trace, Parent: parent.Span,
 		Start: begun, End: rep.EndedAt, Attrs: attrs(l), Err: trouble(rep),
 	})
 }
@@ -29,7 +29,7 @@ func (r *Remediator) emitLease(l flow.Lease, trace flow.SpanContext, begun time.
 // emitAction tells of the module's run, the parent of its host calls.
 func (r *Remediator) emitAction(l flow.Lease, trace, action flow.SpanContext, rep flow.Report) {
 	r.o.Emit(flow.Span{
-		Name: "action " + l.Action, Service: "vigil-remediator", Context: action, Parent: trace.Span,
+		Name: "action " + l.Action, Service: "remediator", Context: action, Parent: trace.Span,
 		Start: rep.StartedAt, End: rep.EndedAt, Attrs: attrs(l), Err: trouble(rep),
 	})
 }

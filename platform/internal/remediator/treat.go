@@ -25,7 +25,7 @@ func (r *Remediator) treat(ctx context.Context, l flow.Lease) {
 		l.Timeout = vigil.DefaultTimeout
 	}
 	begun := r.o.Now()
-	trace := r.leaseTrace(l)
+	trace := r.attemptTrace(l)
 	log := r.o.Log.With("remediation", l.Remediation, "target", l.Target.String())
 	rep := flow.Report{Remediation: l.Remediation, Attempt: l.Attempt, Fence: l.Fence}
 	kept, hold := r.hold(ctx, l)
@@ -39,7 +39,7 @@ func (r *Remediator) treat(ctx context.Context, l flow.Lease) {
 		log.Info("action ended", "module", l.Action, "code", rep.Code, "dur", rep.EndedAt.Sub(rep.StartedAt))
 	}
 	hold.release()
-	r.emitLease(l, trace, begun, rep)
+	r.emitAttempt(l, trace, begun, rep)
 	r.finish(ctx, l, rep)
 	if !rep.Started {
 		sleep(ctx, afterRefusal)
