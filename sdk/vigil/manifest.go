@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 )
 
 // ManifestSection is the custom section of a module that holds its manifest as
@@ -14,11 +13,6 @@ const ManifestSection = "vigil.manifest"
 
 // MaxModuleSize bounds a module's bytes.
 const MaxModuleSize = 16 << 20
-
-var (
-	moduleName    = regexp.MustCompile(`^[a-z0-9][a-z0-9\-]{0,62}$`)
-	moduleVersion = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+\-]{0,62}$`)
-)
 
 // ParseManifest reads a manifest from JSON and checks it. A field it does not
 // know is refused: a module that means something by it would be misunderstood.
@@ -47,9 +41,9 @@ func (m Manifest) Check() error {
 		return bad("abi", "is %d, want 1", m.ABI)
 	case m.Kind != PolicyModule && m.Kind != ActionModule:
 		return bad("kind", "%q is neither policy nor action", m.Kind)
-	case !moduleName.MatchString(m.Name):
+	case !isName(m.Name):
 		return bad("name", "%q: want lower-case letters, digits and dashes, at most 63", m.Name)
-	case !moduleVersion.MatchString(m.Version):
+	case !isVersion(m.Version):
 		return bad("version", "%q: want for example 1.0.0", m.Version)
 	case len(m.Requires) > 64:
 		return bad("requires", "at most 64 capabilities")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"time"
 )
 
@@ -83,11 +82,6 @@ func DefaultPolicy() Policy {
 // DefaultTimeout bounds an action whose step names no timeout.
 const DefaultTimeout = Duration(30 * time.Second)
 
-var (
-	policyName  = regexp.MustCompile(`^[a-z0-9][a-z0-9\-]{0,62}$`)
-	placeholder = regexp.MustCompile(`\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}`)
-)
-
 // ParsePolicy reads a policy from JSON over the defaults and checks all that
 // can be checked without its module. Errors are Invalid and name the field.
 func ParsePolicy(doc []byte) (Policy, error) {
@@ -118,7 +112,7 @@ func (p Policy) Check() error {
 		return Errorf(Invalid, "policy_invalid", "policy "+p.Name+": "+field+": "+format, args...).With("field", field)
 	}
 	switch {
-	case !policyName.MatchString(p.Name):
+	case !isName(p.Name):
 		return bad("name", "want lower-case letters, digits and dashes, at most 63")
 	case p.Module == "":
 		return bad("module", "missing; name an uploaded module (see vigil module ls)")
@@ -141,7 +135,7 @@ func (p Policy) Check() error {
 			return bad("runbook", "a timeout is at most 1h")
 		}
 	}
-	if _, err := ParseTarget(placeholder.ReplaceAllString(p.Target, "x")); err != nil {
+	if _, err := ParseTarget(expand(p.Target, func(string) string { return "x" })); err != nil {
 		return AsError(err).With("field", "target")
 	}
 	return nil
@@ -150,7 +144,5 @@ func (p Policy) Check() error {
 // RenderTarget fills the policy's target template from a series' labels. A
 // missing label or a value that is no name gives code target_out_of_scope.
 func (p Policy) RenderTarget(s Series) (Target, error) {
-	return ParseTarget(placeholder.ReplaceAllStringFunc(p.Target, func(m string) string {
-		return s.Get(string(bytes.Trim([]byte(m), "{} \t")))
-	}))
+	return ParseTarget(expand(p.Target, s.Get))
 }

@@ -1,9 +1,6 @@
 package vigil
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Target is what is acted on, for example service:web@host-1. Host may be
 // empty until the collector knows which remediator owns the target.
@@ -13,11 +10,6 @@ type Target struct {
 	Host string `json:"host,omitempty"`
 }
 
-// targetPart is what a target's name or host may be made of. It holds no
-// separator, space or option prefix, so that a rendered label can never
-// smuggle a second target or a flag into a command.
-var targetPart = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}$`)
-
 // ParseTarget reads kind:name or kind:name@host. Anything else is refused with
 // code target_out_of_scope.
 func ParseTarget(s string) (Target, error) {
@@ -26,7 +18,7 @@ func ParseTarget(s string) (Target, error) {
 		return Target{}, Errorf(Invalid, "target_out_of_scope", "target %q: want service:NAME or host:NAME", s)
 	}
 	name, host, placed := strings.Cut(rest, "@")
-	if !targetPart.MatchString(name) || (placed && !targetPart.MatchString(host)) {
+	if !isTargetPart(name) || (placed && !isTargetPart(host)) {
 		return Target{}, Errorf(Invalid, "target_out_of_scope", "target %q: a name is letters, digits, dot, dash and underscore", s)
 	}
 	return Target{Kind: kind, Name: name, Host: host}, nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,6 +84,9 @@ func (c *cli) start(ctx context.Context, d *daemon, o app.Options) (*app.App, er
 	}
 	if o.Cache, err = cacheDir(); err != nil {
 		return nil, err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // a daemon is judged by what it holds while idle; garbage is rare on the hot path
 	}
 	o.Config, o.Version, o.Log, o.Now = conf, versionString(), log, time.Now
 	return app.Start(ctx, o)

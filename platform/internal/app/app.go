@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/capability"
@@ -79,7 +80,19 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	if o.Agent {
 		a.startAgent()
 	}
+	a.down.goes(ctx, "settle", a.cancel, settle)
 	return a, nil
+}
+
+// settle gives back, once, what a start needed and running does not: compiling
+// guests and replaying the log take several times the memory of both.
+func settle(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-time.After(3 * time.Second):
+		debug.FreeOSMemory()
+	}
+	return nil
 }
 
 // grace is how long a stop may take: requests drain, chunks are sealed.

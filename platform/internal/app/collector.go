@@ -70,7 +70,7 @@ func (a *App) installModules(ctx context.Context, reg *module.Registry) error {
 		return fmt.Errorf("read built-in modules: %w", err)
 	}
 	if len(mods) == 0 {
-		a.log.Warn("this binary carries no modules; build it with ./scripts/build", "component", "module")
+		a.log.WarnContext(ctx, "this binary carries no modules; build it with ./scripts/build", "component", "module")
 	}
 	for _, m := range mods {
 		got, known, err := reg.Upload(ctx, byVigil, m.Wasm, true)

@@ -30,7 +30,7 @@ func (t *teardown) run(ctx context.Context) error {
 	for len(t.steps) > 0 {
 		last := t.steps[len(t.steps)-1]
 		t.steps = t.steps[:len(t.steps)-1]
-		t.log.Debug("stop", "component", last.name)
+		t.log.DebugContext(ctx, "stop", "component", last.name)
 		if err := last.undo(ctx); err != nil {
 			all = errors.Join(all, fmt.Errorf("stop %s: %w", last.name, err))
 		}

@@ -1,0 +1,173 @@
+package vigil_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+func TestParseTarget_ReadsNamesAndNothingElse(t *testing.T) {
+	t.Parallel()
+	f := func(s string, want vigil.Target, ok bool) {
+		t.Helper()
+		got, err := vigil.ParseTarget(s)
+		if got != want || (err == nil) != ok {
+			t.Errorf("ParseTarget(%q) = %+v, %v; want %+v, ok %v", s, got, err, want, ok)
+		}
+		if !ok && vigil.CodeOf(err) != "target_out_of_scope" {
+			t.Errorf("ParseTarget(%q) has code %s", s, vigil.CodeOf(err))
+		}
+		if ok && got.String() != s {
+			t.Errorf("%+v renders as %q, want %q", got, got, s)
+		}
+	}
+	f("service:web", vigil.Target{Kind: "service", Name: "web"}, true)
+	f("service:web@host-1.example", vigil.Target{Kind: "service", Name: "web", Host: "host-1.example"}, true)
+	f("host:db_2", vigil.Target{Kind: "host", Name: "db_2"}, true)
+	for _, bad := range []string{
+		"", "web", "pod:web", "service:", "service:web@", "service:-rf", "service:a b", "service:../x", "service:a@b@c",
+		"service:a/b", "service:ü", "service:a\n", "service:" + strings.Repeat("a", 129), "service:a,service:b",
+	} {
+		f(bad, vigil.Target{}, false)
+	}
+}
+
+func TestPolicy_RendersTargetFromLabels(t *testing.T) {
+	t.Parallel()
+	f := func(template, want string) {
+		t.Helper()
+		p := vigil.Policy{Target: template}
+		got, err := p.RenderTarget(vigil.Series{Name: "up", Labels: vigil.Labels{"service": "web", "host": "h1", "evil": "x@y"}})
+		if got.String() != want && (err == nil || want != "") {
+			t.Errorf("RenderTarget(%q) = %s, %v; want %q", template, got, err, want)
+		}
+		if want == "" && err == nil {
+			t.Errorf("RenderTarget(%q) = %s, want an error", template, got)
+		}
+	}
+	f("service:{{service}}@{{host}}", "service:web@h1")
+	f("service:{{ service }}", "service:web")
+	f("service:{{__name__}}", "service:up")
+	f("service:{{missing}}", "")
+	f("service:{{evil}}", "service:x@y")
+	f("service:{{evil}}@{{host}}", "")
+	f("service:{{a b}}", "")
+	f("service:{{", "")
+}
+
+func TestParsePolicy_FillsDefaultsAndRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	const least = `"name":"a","module":"threshold","select":"x","target":"service:web"`
+	p, err := vigil.ParsePolicy([]byte("{" + least + `,"runbook":[{"action":"restart-service"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Mode != vigil.Shadow || p.Guards.Cooldown.D() != 5*time.Minute || p.Guards.Budget.String() != "3/1h" || p.Runbook[0].Timeout != vigil.DefaultTimeout {
+		t.Errorf("defaults = %+v", p)
+	}
+	f := func(doc, field string) {
+		t.Helper()
+		_, err := vigil.ParsePolicy([]byte(doc))
+		if err == nil || vigil.KindOf(err) != vigil.Invalid || field != "" && vigil.AsError(err).Fields["field"] != field {
+			t.Errorf("ParsePolicy(%s) = %v, want field %q", doc, err, field)
+		}
+	}
+	f(`{}`, "name")
+	f(`{"name":"A"}`, "name")
+	f(strings.Replace("{"+least+"}", `"x"`, `""`, 1), "select")
+	f("{"+least+`,"mode":"wild"}`, "mode")
+	f("{"+least+`,"mode":"auto"}`, "runbook")
+	f("{"+least+`,"interval":"1ms"}`, "interval")
+	f(strings.Replace("{"+least+"}", "service:web", "service:{{a}} ; rm", 1), "target")
+	f("{"+least+`,"for":"soon"}`, "")
+	f("{"+least+`,"guards":{"budget":"many"}}`, "")
+	f("{"+least+`,"nonsense":1}`, "")
+	f("{"+least+`} {}`, "")
+}
+
+func TestQuantities_ReadWhatTheyWrite(t *testing.T) {
+	t.Parallel()
+	f := func(s string) {
+		t.Helper()
+		var d vigil.Duration
+		if err := d.UnmarshalText([]byte(s)); err != nil || d.String() != s {
+			t.Errorf("%s reads and writes as %s, %v", s, d, err)
+		}
+	}
+	f("2s")
+	f("5m")
+	f("1h30m")
+	f("1h")
+	f("500ms")
+	var d vigil.Duration
+	if err := d.UnmarshalText([]byte("15d")); err != nil || d.D() != 360*time.Hour {
+		t.Errorf("15d = %s, %v", d, err)
+	}
+	var r vigil.Rate
+	for _, bad := range []string{"", "3", "0/1h", "3/0s", "-1/1h", "3/h"} {
+		if err := r.UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("rate %q was accepted", bad)
+		}
+	}
+}
+
+func TestMachine_EveryStateLeadsToAnEnd(t *testing.T) {
+	t.Parallel()
+	var reaches func(s vigil.State, seen map[vigil.State]bool) bool
+	reaches = func(s vigil.State, seen map[vigil.State]bool) bool {
+		if s.Final() {
+			return true
+		}
+		seen[s] = true
+		for _, row := range vigil.Machine() {
+			if row.From != s {
+				continue
+			}
+			for _, next := range row.To {
+				if !seen[next] && reaches(next, seen) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, row := range vigil.Machine() {
+		if !reaches(row.From, map[vigil.State]bool{}) {
+			t.Errorf("%s never ends", row.From)
+		}
+		if row.Seed == "" || row.Says == "" {
+			t.Errorf("%s has no words for people", row.From)
+		}
+	}
+	if vigil.Healed.CanBecome(vigil.Running) {
+		t.Error("what is healed may run again")
+	}
+}
+
+func TestSeries_EqualSeriesHaveEqualStrings(t *testing.T) {
+	t.Parallel()
+	s := vigil.Series{Name: "up", Labels: vigil.Labels{"b": "2", "a": `"1"`}}
+	if got, want := s.String(), `up{a="\"1\"",b="2"}`; got != want {
+		t.Errorf("String() = %s, want %s", got, want)
+	}
+}
+
+func ExampleParsePolicy() {
+	p, err := vigil.ParsePolicy([]byte(`{
+		"name": "cpu-high", "module": "threshold", "settings": {"above": 0.8},
+		"select": "cpu_usage", "target": "service:backend"
+	}`))
+	fmt.Println(p.Name, p.Mode, p.Guards.Cooldown, err)
+	// Output: cpu-high shadow 5m <nil>
+}
+
+func ExampleError() {
+	err := vigil.Errorf(vigil.Held, "held", "cooldown of 5m ends in 2m").With("reason", vigil.BlockCooldown)
+	doc, _ := json.Marshal(err.Fields)
+	fmt.Println(err, string(doc))
+	// Output: cooldown of 5m ends in 2m {"reason":"cooldown"}
+}
