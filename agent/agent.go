@@ -83,10 +83,10 @@ func measure(ctx context.Context, c Config, queue *spool.Spool) {
 	var dropped uint64
 	for {
 		if err := put(queue, p.Measure(c.Now())); err != nil {
-			log.Error("measurement not kept", "err", err)
+			log.ErrorContext(ctx, "measurement not kept", "err", err)
 		}
 		if n := queue.Dropped(); n != dropped {
-			log.Warn("spool is full; oldest measurements dropped", "err", fmt.Sprintf("%d in all", n))
+			log.WarnContext(ctx, "spool is full; oldest measurements dropped", "err", fmt.Sprintf("%d in all", n))
 			dropped = n
 		}
 		select {

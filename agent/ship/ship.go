@@ -99,10 +99,10 @@ func (l *Loop) Run(ctx context.Context) error {
 			continue
 		}
 		if tries == 0 {
-			l.log.Warn("collector not reached; keeping samples", "addr", l.opts.Collector, "err", err)
+			l.log.WarnContext(ctx, "collector not reached; keeping samples", "addr", l.opts.Collector, "err", err)
 		}
 		if err := l.queue.Spill(); err != nil {
-			l.log.Error("samples not spooled", "err", err)
+			l.log.ErrorContext(ctx, "samples not spooled", "err", err)
 		}
 		l.pause(ctx, err, tries)
 		tries++

@@ -38,7 +38,6 @@ type collector struct {
 	mu      sync.Mutex // guards all below
 	replies []reply
 	headers []http.Header
-	busy    int // requests under way
 }
 
 func newCollector(t *testing.T, replies ...reply) *collector {

@@ -251,12 +251,8 @@ func TestSpool_KeepsABoundWhenTheDiskRefuses(t *testing.T) {
 // only a reopening may bring back what was taken since the file was begun.
 func TestSpool_BehavesLikeAQueue(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(root, "")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		dir := t.TempDir()
 		s := open(t, dir, spool.Options{})
 		var model []string
 		next := 0

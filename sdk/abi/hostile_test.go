@@ -45,6 +45,7 @@ func TestReadBatch_RefusesWhatDoesNotFit(t *testing.T) {
 		"row past samples":  with(good, 64+24+12, 3),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := abi.ReadBatch(b)
 			wantErrno(t, err, abi.ErrBadInput)
 		})
@@ -79,6 +80,7 @@ func TestReadDictionary_RefusesWhatDoesNotFit(t *testing.T) {
 		"bytes left over":  append(append([]byte(nil), good...), 0),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := abi.ReadDictionary(b)
 			wantErrno(t, err, abi.ErrBadInput)
 		})
@@ -104,6 +106,7 @@ func TestReadDecisions_RefusesWhatDoesNotFit(t *testing.T) {
 		"details name alone": with(good, second+44, 7),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			before := []abi.Decision{{Series: 9}}
 			after, err := abi.ReadDecisions(before, b, 2)
 			wantErrno(t, err, abi.ErrBadInput)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -106,9 +107,7 @@ func (c *Client) request(ctx context.Context, a ask) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make request %s %s: %w", a.method, a.path, err)
 	}
-	for k, v := range a.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, a.header)
 	req.Header.Set("User-Agent", c.opt.UserAgent)
 	req.Header.Set("Accept", "application/json")
 	if a.media != "" {
@@ -123,8 +122,7 @@ func (c *Client) request(ctx context.Context, a ask) (*http.Request, error) {
 // unreachable says that no answer came. A caller's own end of patience is
 // passed on as it is.
 func (c *Client) unreachable(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // without the URL, which may be long
 	}
 	if errors.Is(err, context.Canceled) {

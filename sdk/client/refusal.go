@@ -71,6 +71,7 @@ func Retryable(err error) (after time.Duration, ok bool) {
 	case vigil.Busy, vigil.Timeout, vigil.Unavailable, vigil.Internal:
 		s, _ := e.Fields["retry_after"].(int)
 		return time.Duration(s) * time.Second, true
+	default:
+		return 0, false
 	}
-	return 0, false
 }

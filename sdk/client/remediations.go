@@ -87,6 +87,7 @@ func changeFrom(s vigil.State) url.Values {
 		next = "action"
 	case vigil.Verifying:
 		next = "end"
+	default: // it has yet to run
 	}
 	return url.Values{"wait": {next}, "timeout": {pollMost.String()}}
 }

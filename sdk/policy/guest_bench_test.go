@@ -26,6 +26,7 @@ func (above) Evaluate(b policy.Batch, s limit, out *policy.Decisions) {
 }
 
 func benchmarkEval(b *testing.B, series, samples int) {
+	b.Helper()
 	g := policy.NewGuest(above{})
 	if err := g.Configure(1, []byte(`{"above":0.8}`)); err != nil {
 		b.Fatal(err)

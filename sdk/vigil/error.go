@@ -69,8 +69,7 @@ func Errorf(kind Kind, code, format string, args ...any) *Error {
 
 // AsError finds the Error in err's chain, or makes an Internal one around it.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Kind: Internal, Code: "internal", Msg: "internal error", Err: err}

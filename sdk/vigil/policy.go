@@ -89,8 +89,7 @@ func ParsePolicy(doc []byte) (Policy, error) {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
-		var e *Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			return Policy{}, e
 		}
 		return Policy{}, &Error{Kind: Invalid, Code: "policy_invalid", Msg: "policy: " + err.Error()}

@@ -33,6 +33,8 @@ type Transition struct {
 	Says string  // the sentence for people
 }
 
+//go:generate go test -run TestMachine_DrawingIsCurrent -update .
+
 // Machine is the whole state machine of a remediation. Whatever moves a
 // remediation asks it; a drawing of it is generated from it.
 func Machine() []Transition {

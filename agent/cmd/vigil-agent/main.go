@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	staySmall()
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	o.config.Log = log
-	log.Info("agent started", "component", "agent", "host", o.config.Host, "addr", o.config.Collector)
+	log.InfoContext(ctx, "agent started", "component", "agent", "host", o.config.Host, "addr", o.config.Collector)
 	if err := agent.Run(ctx, o.config); err != nil {
 		tell(stderr, err)
 		return 1

@@ -129,8 +129,7 @@ func judge(what, fine string, err error) finding {
 		return finding{What: what, OK: true, Says: fine}
 	}
 	f := finding{What: what, Says: err.Error()}
-	var e *vigil.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*vigil.Error](err); ok {
 		f.Try = e.Hint
 	}
 	return f

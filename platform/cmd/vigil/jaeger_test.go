@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,14 +33,7 @@ func startJaeger(t *testing.T) jaeger {
 		}
 		t.Skipf("SKIPPED, NO JAEGER: %v; ./scripts/test builds it", err)
 	}
-	free := func() string {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		return ln.Addr().String()
-	}
+	free := func() string { return freeAddr(t) }
 	j := jaeger{otlp: "http://" + free(), query: "http://" + free()}
 	addr := func(url string) string { return strings.TrimPrefix(url, "http://") }
 	cmd := exec.Command(bin,

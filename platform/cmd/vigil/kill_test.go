@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,6 +77,12 @@ func (l *ledger) ack(seq int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seqs = append(l.seqs, seq)
+}
+
+func (l *ledger) acks() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.seqs)
 }
 
 // killOnce runs Vigil, pours samples into it and kills it after a while.

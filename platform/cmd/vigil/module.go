@@ -156,7 +156,7 @@ func (c *cli) moduleWarm() *cobra.Command {
 func readBounded(path string, most int64) ([]byte, error) {
 	in := os.Stdin
 	if path != "-" {
-		f, err := os.Open(path) //nolint:gosec // the user names the file
+		f, err := os.Open(path)
 		if err != nil {
 			return nil, vigil.Errorf(vigil.NotFound, "file_unreadable", "%v", err)
 		}

@@ -37,11 +37,11 @@ func (c *cli) print(data any, table func(w io.Writer)) error {
 func row(w io.Writer, cells ...any) {
 	for i, cell := range cells {
 		if i > 0 {
-			io.WriteString(w, "\t")
+			fmt.Fprint(w, "\t")
 		}
-		io.WriteString(w, plain(fmt.Sprint(cell)))
+		fmt.Fprint(w, plain(fmt.Sprint(cell)))
 	}
-	io.WriteString(w, "\n")
+	fmt.Fprint(w, "\n")
 }
 
 // plain replaces what a terminal would obey instead of show.

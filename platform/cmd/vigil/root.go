@@ -29,7 +29,7 @@ type usageError struct{ error }
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) int {
 	c := &cli{in: in, out: out, err: err}
-	root := c.root()
+	root := c.root() //nolint:contextcheck // cobra hands it to the command
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

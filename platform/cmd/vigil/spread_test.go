@@ -111,14 +111,15 @@ func (f *fleet) agent(t *testing.T, pidfile string) {
 func agentFor(tb testing.TB, bin, collector, dir string, args ...string) int {
 	tb.Helper()
 	cmd := exec.Command(bin, append([]string{"--collector", collector, "--spool", filepath.Join(dir, "spool")}, args...)...)
-	cmd.Stderr = os.Stderr
+	var said lockedBuffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		if err := cmd.Wait(); err != nil {
-			tb.Errorf("agent: %v", err)
+			tb.Errorf("agent: %v\n%s", err, said.String())
 		}
 	})
 	return cmd.Process.Pid

@@ -89,8 +89,15 @@ func (c *cli) start(ctx context.Context, d *daemon, o app.Options) (*app.App, er
 		debug.SetGCPercent(50) // a daemon is judged by what it holds while idle; garbage is rare on the hot path
 	}
 	o.Config, o.Version, o.Log, o.Now = conf, versionString(), log, time.Now
+	slow := time.AfterFunc(patience, func() {
+		fmt.Fprintln(c.err, "starting; modules are compiled once and then kept in", o.Cache)
+	})
+	defer slow.Stop()
 	return app.Start(ctx, o)
 }
+
+// patience is how long a person waits before wondering.
+const patience = 500 * time.Millisecond
 
 func (c *cli) logger(level string) (*slog.Logger, error) {
 	var l slog.Level

@@ -141,7 +141,7 @@ func (a *App) applyFiles(ctx context.Context, t *tenant) error {
 	}
 	slices.Sort(files)
 	for _, file := range files {
-		doc, err := os.ReadFile(file) //nolint:gosec // the operator names the files
+		doc, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("read policy: %w", err)
 		}

@@ -75,7 +75,7 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 	}
 	a.down.goes(ctx, "remediator", a.cancel, r.Run)
 
-	server := httpd.NewRemediator(httpd.RemediatorOptions{
+	server := httpd.NewRemediator(httpd.RemediatorOptions{ //nolint:contextcheck // a request brings its own
 		Options: httpd.Options{Hosts: a.hosts(), Metrics: a.metrics, Spans: a.tel, Log: a.log, Now: a.o.Now, Version: a.o.Version},
 		Remediate: func(ctx context.Context, service, action, by, trace string) (httpd.RemediateAnswer, error) {
 			done, err := r.Remediate(ctx, collector, service, action, by, trace)

@@ -17,7 +17,6 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/remedy"
 	"github.com/techmedaddy/vigil/platform/internal/sqlite"
 	"github.com/techmedaddy/vigil/platform/internal/wasm"
-	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // tenant is one tenant's whole river, on one database.
@@ -65,7 +64,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.goes(ctx, "remedy", a.cancel, t.healer.Run)
 
 	t.policies, err = policy.Open(ctx, policy.Options{
-		Tenant: name, Ledger: t.db, Guests: guests{a.engine, t.modules}, Modules: t.modules, Selector: selector,
+		Tenant: name, Ledger: t.db, Guests: guests{a.engine, t.modules}, Modules: t.modules, Selector: promql.Matcher,
 		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {
@@ -97,15 +96,6 @@ type guests struct {
 // OpenPolicy opens an instance of a policy module.
 func (g guests) OpenPolicy(ctx context.Context, digest string) (policy.Guest, error) {
 	return g.engine.OpenPolicy(ctx, digest, func() ([]byte, error) { return g.modules.Bytes(ctx, digest) })
-}
-
-// selector lends policy the PromQL parser.
-func selector(text string) (func(vigil.Series) bool, error) {
-	s, err := promql.ParseSelector(text)
-	if err != nil {
-		return nil, err
-	}
-	return s.Matches, nil
 }
 
 // sink shows each durable batch to those who judge it: the healer, which

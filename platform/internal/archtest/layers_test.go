@@ -133,7 +133,7 @@ func allowed(imp, list string) bool {
 		return true // standard library
 	}
 	imp = strings.TrimPrefix(imp, module)
-	for _, prefix := range strings.Fields(list) {
+	for prefix := range strings.FieldsSeq(list) {
 		if strings.HasPrefix(imp, prefix) {
 			return true
 		}

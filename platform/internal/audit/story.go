@@ -22,8 +22,8 @@ func Story(r vigil.Remediation) (sentence string, timeline []Entry) {
 	return tell(r), entries(r)
 }
 
-// tell says what Vigil did, why, and what came of it, such as "Vigil restarted
-// backend on host-1 after cpu-high fired at 0.95; healed in 4.2s."
+// tell says what Vigil did, why, and what came of it, such as: Vigil restarted
+// backend on host-1 after cpu-high fired at 0.95; healed in 4.2s.
 func tell(r vigil.Remediation) string {
 	return fmt.Sprintf("Vigil %s %s; %s.", deed(r), cause(r), outcome(r))
 }
@@ -80,6 +80,7 @@ func outcome(r vigil.Remediation) string {
 		if a := r.Current(); a != nil && !a.OK && a.Message != "" {
 			return fmt.Sprintf("it %s: %s", r.State.Says(), a.Message)
 		}
+	default: // the state says it all
 	}
 	return "it " + r.State.Says()
 }

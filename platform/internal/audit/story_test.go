@@ -56,8 +56,13 @@ func TestStory_TimelineIsInOrderWithDurations(t *testing.T) {
 		what  string
 		since time.Duration
 	}{
-		{"sample received", 0}, {"planned", 2 * time.Millisecond}, {"attempt 1 leased", 0}, {"restart-service started", 3 * time.Millisecond},
-		{"service.restart", time.Millisecond}, {"restart-service ended well", 74 * time.Millisecond}, {"healed", 4150 * time.Millisecond},
+		{"sample received", 0},
+		{"planned", 2 * time.Millisecond},
+		{"attempt 1 leased", 0},
+		{"restart-service started", 3 * time.Millisecond},
+		{"service.restart", time.Millisecond},
+		{"restart-service ended well", 74 * time.Millisecond},
+		{"healed", 4150 * time.Millisecond},
 	}
 	if len(timeline) != len(want) {
 		t.Fatalf("timeline has %d entries, want %d: %+v", len(timeline), len(want), timeline)

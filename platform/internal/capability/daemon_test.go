@@ -189,6 +189,15 @@ uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; server { listen %[2]s; location
 		t.Fatalf("Restart = %+v, %v, want another pid than %d", second, err, first.PID)
 	}
 	wantServes(second.PID)
+	// Its workers outlive a killed master, and keep the port.
+	if err := syscall.Kill(second.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	third, err := s.Restart(t.Context(), "nginx")
+	if err != nil || !third.Up || third.PID == second.PID {
+		t.Fatalf("Restart = %+v, %v, want another pid than %d", third, err, second.PID)
+	}
+	wantServes(third.PID)
 	if st, err := s.Stop(t.Context(), "nginx"); err != nil || st.Up {
 		t.Errorf("Stop = %+v, %v, want down", st, err)
 	}

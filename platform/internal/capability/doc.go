@@ -16,7 +16,10 @@
 // main process, and what is left of the group is killed when the main process
 // is gone or its grace is over. A service with a pidfile is a daemon that looks
 // after its own children; only the process that the pidfile names is signalled.
-// Neither dies with Vigil, except ephemeral ones (the demo services).
+// When that one died without them, as nginx's master does when it is killed, a
+// verb that stops or starts the daemon kills those of its session that run its
+// program: they would keep the port from its successor. Neither kind of service
+// dies with Vigil, except ephemeral ones (the demo services).
 //
 // It promises the sandbox that a call does nothing but what the grants of the
 // lease allow, on the lease's own target, while the lease and its fence hold,

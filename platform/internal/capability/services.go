@@ -159,13 +159,13 @@ func (s *service) live(ctx context.Context, started func()) {
 	})
 	started()
 	if err != nil && ctx.Err() == nil {
-		s.log.Error("service not started", "err", err)
+		s.log.ErrorContext(ctx, "service not started", "err", err)
 	}
 	<-ctx.Done()
 	s.mu.Lock()
 	s.shut = true
 	s.mu.Unlock()
 	if _, err := s.do(context.WithoutCancel(ctx), s.stop); err != nil {
-		s.log.Error("service not stopped", "err", err)
+		s.log.ErrorContext(ctx, "service not stopped", "err", err)
 	}
 }

@@ -24,6 +24,7 @@ func (s *service) start() error {
 		return err
 	}
 	s.attend() // an old group must not hold the port of the new one
+	poll(killWait, func() bool { return !s.sweep(p) })
 	s.mu.Lock()
 	shut := s.shut
 	s.mu.Unlock()

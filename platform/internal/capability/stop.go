@@ -24,9 +24,10 @@ func (s *service) stop() error {
 	}
 	gone := poll(killWait, func() bool {
 		s.attend()
+		left := s.sweep(p)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return !alive(p) && s.main.none()
+		return !left && !alive(p) && s.main.none()
 	})
 	if !gone {
 		return vigil.Errorf(vigil.Internal, "stop_failed", "service %s: process %d is still there %s after KILL", s.name, p.PID, killWait).
@@ -49,6 +50,21 @@ func (s *service) end(p process, sig syscall.Signal, grace time.Duration) error 
 	}
 	s.log.Warn("service outlived its grace and is killed", "pid", p.PID)
 	return signal(p, syscall.SIGKILL)
+}
+
+// sweep kills what a daemon left whose main process died without its children,
+// and reports whether anything was there. It is part of a verb and never done
+// by itself: until somebody decides, a daemon is left as it is.
+func (s *service) sweep(main process) bool {
+	if !s.daemon() || alive(main) {
+		return false
+	}
+	left := orphans(s.cfg.Pidfile, s.cfg.Start[0])
+	for _, p := range left {
+		s.log.Warn("service left a process behind that is killed", "pid", p.PID)
+		_ = signal(p, syscall.SIGKILL) // what could not be killed is seen by the next look
+	}
+	return len(left) > 0
 }
 
 // reload signals the main process and looks that it survives it.

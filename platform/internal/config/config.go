@@ -97,7 +97,7 @@ func defaultData() string {
 func Load(file string, getenv func(string) string) (Config, error) {
 	c := Default()
 	if file != "" {
-		raw, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		raw, err := os.ReadFile(file)
 		if err != nil {
 			return Config{}, vigil.Errorf(vigil.Invalid, "config_unreadable", "read configuration: %v", err).
 				Hinted("check the path given to --config")

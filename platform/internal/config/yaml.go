@@ -38,8 +38,7 @@ func where(err error) (line, column int, msg string) {
 	if errors.As(err, &many) && len(many.Errors) > 0 {
 		err = many.Errors[0]
 	}
-	var one *yaml.LoadError
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*yaml.LoadError](err); ok {
 		line, column = one.Mark.Line, one.Mark.Column
 		if line == 0 {
 			line, column = one.ContextMark.Line, one.ContextMark.Column

@@ -59,7 +59,7 @@ func Serve(ctx context.Context, o Options) error {
 	var work sync.WaitGroup
 	work.Go(func() { cancel(server.Serve(ln)) })
 	work.Go(func() { watchParent(ctx, o.Parent, cancel) })
-	o.Log.Info("demo service up", "service", o.Name, "addr", ln.Addr().String())
+	o.Log.InfoContext(ctx, "demo service up", "service", o.Name, "addr", ln.Addr().String())
 	<-ctx.Done()
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer done()

@@ -17,7 +17,7 @@ type Firing struct {
 	ReceivedAt time.Time
 	Value      float64
 	Reason     string
-	Trail      *Trail      // spans that led to the sample; nil when a tick fired
+	Trail      *Trail      // spans that led to the newest sample
 	Trace      SpanContext // of the evaluate span; what the healer does is its child
 	Spans      []Span      // the evaluate span itself, exported with the trail
 }

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// TraceID and SpanID are W3C Trace Context identifiers; zero is invalid.
-type (
-	TraceID [16]byte
-	SpanID  [8]byte
-)
+// TraceID is a trace's W3C Trace Context identifier; zero is invalid.
+type TraceID [16]byte
+
+// SpanID is a span's W3C Trace Context identifier; zero is invalid.
+type SpanID [8]byte
 
 // SpanContext names a span from afar: what traceparent carries.
 type SpanContext struct {

@@ -28,6 +28,7 @@ func connect(t *testing.T, w *world) (*client.Client, *box) {
 }
 
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

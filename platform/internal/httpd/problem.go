@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,9 +123,7 @@ func problemOf(err error, requestID string) *problem {
 // cannot replace.
 func (p *problem) MarshalJSON() ([]byte, error) {
 	members := map[string]any{}
-	for k, v := range p.fields {
-		members[k] = v
-	}
+	maps.Copy(members, p.fields)
 	members["type"], members["title"], members["status"] = p.Type, p.Title, p.Status
 	members["detail"], members["code"], members["request_id"] = p.Detail, p.Code, p.RequestID
 	if p.Hint != "" {

@@ -35,7 +35,7 @@ func newServer(opt Options, role string, plan func(*site)) *Server {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	st, err := newSite(s, func(poll bool) context.Context {
+	st, err := newSite(s, func(poll bool) context.Context { //nolint:contextcheck // a request brings its own
 		if poll {
 			return ctx
 		}
@@ -65,7 +65,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	err = s.drain(hard, st.app)
 	cut()
 	g.shutRest()
-	<-failed
+	<-failed //nolint:errcheck // it ends because it was told to
 	return errors.Join(err, s.wait(srv))
 }
 
@@ -75,7 +75,7 @@ func (s *Server) drain(ctx context.Context, app *fiber.App) error {
 	defer cancel()
 	err := app.ShutdownWithContext(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.opt.Log.Warn("requests were cut off by the stop", "dur", s.opt.Limits.Drain)
+		s.opt.Log.WarnContext(ctx, "requests were cut off by the stop", "dur", s.opt.Limits.Drain)
 		return nil
 	}
 	return err

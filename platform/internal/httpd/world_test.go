@@ -192,8 +192,10 @@ func (w *world) Await(ctx context.Context, _ string, until func(vigil.Remediatio
 }
 
 func (w *world) Approve(context.Context, string, string) error { w.become(vigil.Planned); return nil }
-func (w *world) Deny(context.Context, string, string) error    { w.become(vigil.Cancelled); return nil }
-func (w *world) Cancel(context.Context, string, string) error  { w.become(vigil.Cancelled); return nil }
+
+func (w *world) Deny(context.Context, string, string) error { w.become(vigil.Cancelled); return nil }
+
+func (w *world) Cancel(context.Context, string, string) error { w.become(vigil.Cancelled); return nil }
 
 func (w *world) Register(_ context.Context, r vigil.Remediator) error {
 	w.locked(func() { w.hosts = append(w.hosts, r) })

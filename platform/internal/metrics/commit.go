@@ -103,8 +103,10 @@ func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
 	case err := <-w.done:
 		return err
 	case <-ctx.Done():
-		return &vigil.Error{Kind: vigil.Timeout, Code: "ingest_timeout", Err: context.Cause(ctx),
-			Msg: fmt.Sprintf("append %d samples: the disk did not answer in time", len(b.Times))}
+		return &vigil.Error{
+			Kind: vigil.Timeout, Code: "ingest_timeout", Err: context.Cause(ctx),
+			Msg: fmt.Sprintf("append %d samples: the disk did not answer in time", len(b.Times)),
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *Store) keepTrim(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := s.Trim(ctx, s.opts.Now()); err != nil && ctx.Err() == nil {
-			s.log.Error("retention not applied", "err", err)
+			s.log.ErrorContext(ctx, "retention not applied", "err", err)
 		}
 		select {
 		case <-tick.C:

@@ -118,7 +118,7 @@ func (s *Store) eachPoint(ctx context.Context, from, to int64, yield func(point)
 		})
 		if err != nil {
 			s.corrupt.Add(1)
-			s.log.Error("metric log row set aside", "err", err)
+			s.log.ErrorContext(ctx, "metric log row set aside", "err", err)
 		}
 		if stopped {
 			return errTooMany()

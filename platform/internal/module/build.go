@@ -59,7 +59,7 @@ func Build(ctx context.Context, dir, out string) error {
 	if err != nil {
 		return fmt.Errorf("make room for the build: %w", err)
 	}
-	defer os.RemoveAll(scratch) // what is left over is under a name that nobody reads
+	defer func() { _ = os.RemoveAll(scratch) }() // what is left over is under a name that nobody reads
 	made := filepath.Join(scratch, "module.wasm")
 	if err := compile(ctx, dir, made); err != nil {
 		return fmt.Errorf("build %s: %w", manifest.Name, err)
@@ -72,7 +72,7 @@ func Build(ctx context.Context, dir, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(made, wasm, 0o644); err != nil {
+	if err := os.WriteFile(made, wasm, 0o644); err != nil { //nolint:gosec // a module is no secret
 		return fmt.Errorf("write module %s: %w", manifest.Name, err)
 	}
 	if err := os.Rename(made, out); err != nil {
@@ -87,7 +87,7 @@ func compile(ctx context.Context, dir, out string) error {
 	if err != nil {
 		return fmt.Errorf("find %s: %w", out, err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".") //nolint:gosec // the caller names the file
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	said, err := cmd.CombinedOutput()

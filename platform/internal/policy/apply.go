@@ -82,7 +82,7 @@ func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, no
 	if old != nil && old.rule != nil && old.rule != keep {
 		for _, b := range e.books {
 			if err := b.dismiss(ctx, old.row.Name, now); err != nil {
-				e.opts.Log.Error("end of a policy's episodes failed", "policy", old.row.Name, "err", err)
+				e.opts.Log.ErrorContext(ctx, "end of a policy's episodes failed", "policy", old.row.Name, "err", err)
 			}
 		}
 	}

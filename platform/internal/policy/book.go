@@ -198,6 +198,8 @@ func (b *book) settle(s *subject, now time.Time) {
 	switch {
 	case s.owed: // the healer could not be told; it must be
 		b.heat(s, now.Add(lookEvery))
+	case p == nil && isOpen(s.ep): // its policy changed in this very moment
+		b.heat(s, now)
 	case p != nil && s.hot(now):
 		b.heat(s, now.Add(s.pace(p.row.Policy)))
 	default:

@@ -88,7 +88,7 @@ func (sh *shard) discard(ctx context.Context, digest string) {
 	}
 	delete(sh.guests, digest)
 	if err := g.Close(context.WithoutCancel(ctx)); err != nil {
-		sh.e.opts.Log.Warn("close of a policy guest failed", "module", digest, "err", err)
+		sh.e.opts.Log.WarnContext(ctx, "close of a policy guest failed", "module", digest, "err", err)
 	}
 }
 
@@ -110,7 +110,7 @@ func (sh *shard) warmUp(ctx context.Context, now time.Time) {
 		}
 		if _, _, err := sh.guest(ctx, b.rule); err != nil && ctx.Err() == nil {
 			d.fail(now)
-			sh.e.opts.Log.Error("a policy cannot judge", "policy", b.row.Name, "module", b.rule.digest, "err", err)
+			sh.e.opts.Log.ErrorContext(ctx, "a policy cannot judge", "policy", b.row.Name, "module", b.rule.digest, "err", err)
 		}
 		sh.warm = now
 		return

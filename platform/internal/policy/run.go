@@ -40,7 +40,7 @@ func (e *Engine) serve(ctx context.Context, i int) {
 		err := e.Step(ctx, i, now)
 		if err != nil && ctx.Err() == nil && now.Sub(logged) >= logEvery {
 			logged = now
-			e.opts.Log.Error("step of the policy engine failed", "err", err)
+			e.opts.Log.ErrorContext(ctx, "step of the policy engine failed", "err", err)
 		}
 		timer.Reset(sh.wait(e.opts.Now()))
 	}

@@ -80,8 +80,9 @@ func (sh *shard) offer(o *offer) { sh.e.skipped.Add(uint64(sh.inbox.put(o))) }
 // failed is tried again by a later step. Only one goroutine may step a shard.
 func (e *Engine) Step(ctx context.Context, shard int, now time.Time) error {
 	sh := e.shards[shard]
+	turn := sh.inbox.take() // before the set is looked up: what comes after an Apply is judged by it
 	sh.adopt(ctx, now)
-	sh.sort(sh.inbox.take())
+	sh.sort(turn)
 	var errs []error
 	for _, b := range sh.set.active {
 		d := sh.desks[b.rule]

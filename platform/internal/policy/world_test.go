@@ -107,6 +107,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
+	t.Helper()
 	return &world{
 		t: t, now: time.Unix(1_700_000_000, 0), rows: map[string]flow.PolicyRow{},
 		episodes: map[string]vigil.Episode{}, heard: make(chan flow.Firing, 1024),

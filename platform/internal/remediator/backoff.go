@@ -13,7 +13,7 @@ type backoff struct{ ceiling time.Duration }
 // wait sleeps for the next delay and reports whether ctx still lives.
 func (b *backoff) wait(ctx context.Context) bool {
 	b.ceiling = min(max(2*b.ceiling, 100*time.Millisecond), 5*time.Second)
-	return sleep(ctx, time.Duration(1+rand.Int64N(int64(b.ceiling)))) //nolint:gosec // jitter is no secret
+	return sleep(ctx, time.Duration(1+rand.Int64N(int64(b.ceiling)))) // jitter is no secret
 }
 
 func (b *backoff) reset() { b.ceiling = 0 }

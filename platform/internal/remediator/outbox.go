@@ -61,10 +61,10 @@ func (o outbox) all() ([]flow.Report, error) {
 func (r *Remediator) resend(ctx context.Context) {
 	left, err := r.outbox.all()
 	if err != nil {
-		r.o.Log.Warn("unsent reports not read", "err", err)
+		r.o.Log.WarnContext(ctx, "unsent reports not read", "err", err)
 	}
 	for _, rep := range left {
-		r.o.Log.Info("report of an earlier life is sent", "remediation", rep.Remediation)
+		r.o.Log.InfoContext(ctx, "report of an earlier life is sent", "remediation", rep.Remediation)
 		r.send(ctx, rep, r.o.Now().Add(r.o.ReportGrace))
 	}
 }
@@ -76,7 +76,7 @@ const lastWords = 3 * time.Second
 // until it answers or the lease is long over.
 func (r *Remediator) finish(ctx context.Context, l flow.Lease, rep flow.Report) {
 	if err := r.outbox.put(rep); err != nil {
-		r.o.Log.Error("report not kept on disk", "remediation", rep.Remediation, "err", err)
+		r.o.Log.ErrorContext(ctx, "report not kept on disk", "remediation", rep.Remediation, "err", err)
 	}
 	end := l.Until
 	if now := r.o.Now(); end.Before(now) {
@@ -98,13 +98,13 @@ func (r *Remediator) send(ctx context.Context, rep flow.Report, end time.Time) b
 		err := r.o.Collector.Finish(ctx, rep)
 		if err == nil || final(err) {
 			if err != nil {
-				r.o.Log.Info("report not wanted any more", "remediation", rep.Remediation, "err", err)
+				r.o.Log.InfoContext(ctx, "report not wanted any more", "remediation", rep.Remediation, "err", err)
 			}
 			r.outbox.drop(rep)
 			return true
 		}
 		if r.o.Now().After(end) {
-			r.o.Log.Error("report given up; it is sent again at the next start", "remediation", rep.Remediation, "err", err)
+			r.o.Log.ErrorContext(ctx, "report given up; it is sent again at the next start", "remediation", rep.Remediation, "err", err)
 			return false
 		}
 		if !retry.wait(ctx) {

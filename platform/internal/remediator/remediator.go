@@ -48,7 +48,7 @@ func (r *Remediator) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	if err := r.register(ctx); err != nil {
-		r.o.Log.Warn("registration failed, will try again", "err", err)
+		r.o.Log.WarnContext(ctx, "registration failed, will try again", "err", err)
 	}
 	work.Go(func() { r.keepRegistered(ctx) })
 	work.Go(func() { r.resend(ctx) })
@@ -65,7 +65,7 @@ func (r *Remediator) Run(ctx context.Context) error {
 		case ctx.Err() != nil && lease == nil:
 			return nil
 		case err != nil:
-			r.o.Log.Warn("no lease to be had, will try again", "err", err)
+			r.o.Log.WarnContext(ctx, "no lease to be had, will try again", "err", err)
 			r.askToRegister()
 			retry.wait(ctx)
 		default:
@@ -85,7 +85,7 @@ func (r *Remediator) Run(ctx context.Context) error {
 // next waits while paused and then asks once for work.
 func (r *Remediator) next(ctx context.Context) (*flow.Lease, error) {
 	if r.paused() {
-		r.o.Log.Warn("paused by a file, nothing is begun until it is gone", "path", r.pauseFile())
+		r.o.Log.WarnContext(ctx, "paused by a file, nothing is begun until it is gone", "path", r.pauseFile())
 	}
 	for r.paused() {
 		if !sleep(ctx, lookForPause) {
@@ -131,7 +131,7 @@ func (r *Remediator) keepRegistered(ctx context.Context) {
 		}
 		told, at = have, r.o.Now()
 		if err := r.register(ctx); err != nil && ctx.Err() == nil {
-			r.o.Log.Warn("registration failed, will try again", "err", err)
+			r.o.Log.WarnContext(ctx, "registration failed, will try again", "err", err)
 		}
 	}
 }

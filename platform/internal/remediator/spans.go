@@ -40,7 +40,7 @@ func attrs(l flow.Lease) []flow.Attr {
 		{Key: "vigil.target", Value: l.Target.String()},
 		{Key: "vigil.module", Value: l.Digest},
 		{Key: "vigil.attempt", Value: int64(l.Attempt)},
-		{Key: "vigil.fence", Value: int64(l.Fence)}, //nolint:gosec // counts up from one
+		{Key: "vigil.fence", Value: int64(l.Fence)},
 	}
 }
 

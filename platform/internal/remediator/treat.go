@@ -30,13 +30,13 @@ func (r *Remediator) treat(ctx context.Context, l flow.Lease) {
 	rep := flow.Report{Remediation: l.Remediation, Attempt: l.Attempt, Fence: l.Fence}
 	kept, hold := r.hold(ctx, l)
 	if err := r.admit(ctx, kept, l); err != nil {
-		log.Warn("lease not begun", "err", err)
+		log.WarnContext(ctx, "lease not begun", "err", err)
 		rep.Code, rep.Message = vigil.CodeOf(err), brief(vigil.AsError(err).Msg)
 		rep.EndedAt = r.o.Now()
 	} else {
 		rep.Started = true
 		r.act(kept, hold, trace, &rep)
-		log.Info("action ended", "module", l.Action, "code", rep.Code, "dur", rep.EndedAt.Sub(rep.StartedAt))
+		log.InfoContext(ctx, "action ended", "module", l.Action, "code", rep.Code, "dur", rep.EndedAt.Sub(rep.StartedAt))
 	}
 	hold.release()
 	r.emitAttempt(l, trace, begun, rep)

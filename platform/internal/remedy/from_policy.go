@@ -64,7 +64,7 @@ func (h *Healer) Run(ctx context.Context) error {
 			err = h.Tick(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
-			h.log.Error("healer step failed", "err", err)
+			h.log.ErrorContext(ctx, "healer step failed", "err", err)
 		}
 	}
 }

@@ -61,8 +61,10 @@ func attributes(r vigil.Remediation, more ...flow.Attr) []flow.Attr {
 }
 
 func remediationSpan(r vigil.Remediation) flow.Span {
-	s := flow.Span{Name: "remediation", Service: role, Context: story(r), Start: r.CreatedAt, End: r.EndedAt,
-		Attrs: attributes(r, flow.Attr{Key: "vigil.state", Value: string(r.State)})}
+	s := flow.Span{
+		Name: "remediation", Service: role, Context: story(r), Start: r.CreatedAt, End: r.EndedAt,
+		Attrs: attributes(r, flow.Attr{Key: "vigil.state", Value: string(r.State)}),
+	}
 	_, _ = hex.Decode(s.Parent[:], []byte(r.ParentSpan)) // our own hex, or empty: a root
 	if r.Hold != nil {
 		s.Attrs = append(s.Attrs, flow.Attr{Key: "vigil.block_reason", Value: string(r.Hold.Reason)})
@@ -100,12 +102,14 @@ func heldSpan(sig signal, t vigil.Target, hold *vigil.Hold, now time.Time, bits 
 // leaseSpan covers the latest attempt, from the lease to the report.
 func leaseSpan(r vigil.Remediation) flow.Span {
 	a := r.Current()
-	s := flow.Span{Name: "lease", Service: role, Context: leaseContext(r, a.N), Parent: story(r).Span, Start: a.LeasedAt, End: a.EndedAt,
+	s := flow.Span{
+		Name: "lease", Service: role, Context: leaseContext(r, a.N), Parent: story(r).Span, Start: a.LeasedAt, End: a.EndedAt,
 		Attrs: attributes(r,
 			flow.Attr{Key: "vigil.module", Value: a.Digest},
 			flow.Attr{Key: "vigil.action", Value: a.Action},
 			flow.Attr{Key: "vigil.attempt", Value: int64(a.N)},
-			flow.Attr{Key: "vigil.remediator", Value: a.Remediator})}
+			flow.Attr{Key: "vigil.remediator", Value: a.Remediator}),
+	}
 	if !a.OK {
 		s.Err = a.Code + " " + a.Message
 	}
@@ -114,11 +118,13 @@ func leaseSpan(r vigil.Remediation) flow.Span {
 
 // verifySpan covers one verification, from the deed to the verdict.
 func verifySpan(r vigil.Remediation, verdict vigil.State, now time.Time) flow.Span {
-	s := flow.Span{Name: "verify", Service: role, Context: derived(r, "verify", len(r.Attempts)), Parent: story(r).Span,
+	s := flow.Span{
+		Name: "verify", Service: role, Context: derived(r, "verify", len(r.Attempts)), Parent: story(r).Span,
 		Start: r.Verification.After, End: now,
 		Attrs: attributes(r,
 			flow.Attr{Key: "vigil.verdict", Value: string(verdict)},
-			flow.Attr{Key: "vigil.samples", Value: int64(r.Verification.Seen)})}
+			flow.Attr{Key: "vigil.samples", Value: int64(r.Verification.Seen)}),
+	}
 	if verdict != vigil.Healed {
 		s.Err = verdict.Says()
 	}

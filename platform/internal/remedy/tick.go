@@ -28,8 +28,9 @@ func (d *draft) due(r vigil.Remediation) bool {
 		return d.vanished(r) || d.pastDeadline(r)
 	case vigil.Verifying:
 		return !d.now.Before(r.Verification.Until)
+	default:
+		return true
 	}
-	return true
 }
 
 func (d *draft) vanished(r vigil.Remediation) bool {
@@ -52,6 +53,7 @@ func (d *draft) elapse(r *vigil.Remediation) {
 		d.conclude(r)
 	case vigil.Planned, vigil.Blocked, vigil.AwaitingApproval:
 		d.age(r)
+	default: // it has ended
 	}
 }
 

@@ -61,7 +61,7 @@ func (w *writer) checkpointAbove(ctx context.Context, limit int) {
 	if judge(err) == sticky {
 		w.health.fail(err)
 	}
-	w.log.Error("checkpoint failed", "err", err)
+	w.log.ErrorContext(ctx, "checkpoint failed", "err", err)
 }
 
 // fold runs a checkpoint pragma and returns how many frames still wait.

@@ -9,7 +9,7 @@ func networkDisk(dir string) (kind string, remote bool) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return "", false
 	}
-	switch uint32(s.Type) { //nolint:gosec // the kernel's magic numbers are 32 bits wide
+	switch uint32(s.Type) { // the kernel's magic numbers are 32 bits wide
 	case 0x6969:
 		return "nfs", true
 	case 0xff534d42, 0xfe534d42, 0x517b:

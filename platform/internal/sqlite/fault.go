@@ -49,8 +49,7 @@ func coded(err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *vigil.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*vigil.Error](err); known {
 		return err
 	}
 	var e *vigil.Error

@@ -100,7 +100,7 @@ func (db *DB) quickCheck(ctx context.Context) error {
 	var verdict string
 	err := db.read.QueryRowContext(bounded, "PRAGMA quick_check(1)").Scan(&verdict)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		db.o.Log.Info("check after unclean stop cut short", "dur", checkFor)
+		db.o.Log.InfoContext(ctx, "check after unclean stop cut short", "dur", checkFor)
 		return nil
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ func LockDir(dir string) (unlock func() error, err error) {
 		return nil, unwritable(dir, err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer f.Close() //nolint:errcheck // nothing was written
+		defer f.Close() // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, alreadyRunning(dir, f)
 		}

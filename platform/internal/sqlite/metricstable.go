@@ -42,7 +42,7 @@ func (*metricsTable) BestIndex(info *vtab.IndexInfo) error {
 		if c.Column != colTS || !c.Usable {
 			continue
 		}
-		switch c.Op { //nolint:exhaustive // other operators bound nothing
+		switch c.Op { // other operators bound nothing
 		case vtab.OpGT, vtab.OpGE:
 			plan = append(plan, '>')
 		case vtab.OpLT, vtab.OpLE:

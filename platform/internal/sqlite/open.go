@@ -62,7 +62,7 @@ func (o Options) withDefaults() Options {
 		o.Tenant = "default"
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // what Options.Now is without one
 	}
 	if o.Chain == nil {
 		o.Chain = func([]byte, vigil.AuditRecord) []byte { return nil }

@@ -24,7 +24,7 @@ func execSQL(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	must(t, err)
-	defer db.Close() //nolint:errcheck // the statement's own error counts
+	defer db.Close() // the statement's own error counts
 	_, err = db.ExecContext(t.Context(), statement)
 	must(t, err)
 }
@@ -107,7 +107,7 @@ func TestAudit_CannotBeRewritten(t *testing.T) {
 	closeDB(t, db)
 	other, err := sql.Open("sqlite", path)
 	must(t, err)
-	defer other.Close() //nolint:errcheck // read only
+	defer other.Close() // read only
 	for _, q := range []string{`DELETE FROM audit`, `UPDATE audit SET verb = 'z'`} {
 		if _, err := other.ExecContext(t.Context(), q); err == nil {
 			t.Errorf("%s worked", q)

@@ -78,7 +78,7 @@ func TestLockDir_RefusesASecondProcess(t *testing.T) {
 	cmd := child(t, "lock", dir)
 	in, err := cmd.StdinPipe()
 	must(t, err)
-	defer in.Close() //nolint:errcheck // keeps the child waiting
+	defer in.Close() // keeps the child waiting
 	stdout, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())

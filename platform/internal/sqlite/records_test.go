@@ -203,8 +203,10 @@ func TestEpisodesAndDecisions_KeepWhatIsNotFinite(t *testing.T) {
 	t.Parallel()
 	db := fresh(t)
 	ep := vigil.Episode{ID: "ep-1", Policy: "cpu-high", Target: vigil.Target{Kind: "service", Name: "web"}, State: vigil.EpisodeFiring, Since: noon(), LastAt: noon(), Value: math.Inf(-1)}
-	d := vigil.Decision{ID: "dec-1", Policy: "cpu-high", Target: ep.Target, Verdict: vigil.VerdictNoData, At: noon(), Received: noon(), Value: math.NaN(),
-		Samples: []vigil.Observation{{Time: noon(), Value: math.NaN()}, {Time: noon(), Value: 0.1}}}
+	d := vigil.Decision{
+		ID: "dec-1", Policy: "cpu-high", Target: ep.Target, Verdict: vigil.VerdictNoData, At: noon(), Received: noon(), Value: math.NaN(),
+		Samples: []vigil.Observation{{Time: noon(), Value: math.NaN()}, {Time: noon(), Value: 0.1}},
+	}
 	must(t, db.SaveEpisodes(t.Context(), []vigil.Episode{ep}, []vigil.Decision{d}))
 	opened, err := db.OpenEpisodes(t.Context())
 	must(t, err)

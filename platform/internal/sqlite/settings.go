@@ -18,7 +18,7 @@ func (db *DB) killSwitch(ctx context.Context) (flow.KillSwitch, error) {
 	}
 	k, err := decode[flow.KillSwitch](body)
 	if err != nil {
-		db.o.Log.Error("kill switch is unreadable and counts as engaged", "err", err)
+		db.o.Log.ErrorContext(ctx, "kill switch is unreadable and counts as engaged", "err", err)
 		return flow.KillSwitch{Engaged: true, By: "vigil", Reason: "its stored state is unreadable"}, nil
 	}
 	return k, nil

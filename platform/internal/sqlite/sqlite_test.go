@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -81,5 +80,3 @@ func remediation(id, target string, state vigil.State, version int64) vigil.Reme
 		CreatedAt: noon(), UpdatedAt: noon(), Version: version,
 	}
 }
-
-func id(n int) string { return fmt.Sprintf("rem-%04d", n) }

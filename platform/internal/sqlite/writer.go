@@ -242,7 +242,7 @@ func (w *writer) abandon(ctx context.Context, err error) error {
 		w.health.fail(err)
 	}
 	if w.health.refusal() != nil {
-		w.log.Error("storage failed, nothing is written any more", "err", err)
+		w.log.ErrorContext(ctx, "storage failed, nothing is written any more", "err", err)
 	}
 	_, _ = (&tx{w: w}).exec(ctx, "ROLLBACK")
 	return coded(err)

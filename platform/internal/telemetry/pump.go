@@ -66,7 +66,7 @@ func (p *pump) drain(ctx context.Context) {
 	}
 	p.export(ctx)
 	if err := p.exporter.Shutdown(ctx); err != nil {
-		p.t.opts.Log.Warn("shutdown of the trace exporter failed", "err", err)
+		p.t.opts.Log.WarnContext(ctx, "shutdown of the trace exporter failed", "err", err)
 	}
 }
 
@@ -82,7 +82,7 @@ func (p *pump) export(ctx context.Context) {
 	if err != nil {
 		p.t.dropped.Add(uint64(len(p.batch)))
 		if !p.failed {
-			p.t.opts.Log.Warn("spans cannot be delivered and are dropped", "err", err)
+			p.t.opts.Log.WarnContext(ctx, "spans cannot be delivered and are dropped", "err", err)
 		}
 	}
 	p.failed = err != nil

@@ -99,7 +99,7 @@ func openCache(dir string) (wazero.CompilationCache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make module cache: %w", err)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory, not a file
 		return nil, fmt.Errorf("protect module cache: %w", err)
 	}
 	cache, err := wazero.NewCompilationCacheWithDir(dir)

@@ -22,12 +22,7 @@ import (
 func build(t testing.TB, dir string) []byte {
 	t.Helper()
 	once, _ := built.LoadOrStore(dir, sync.OnceValues(func() ([]byte, error) {
-		scratch, err := os.MkdirTemp("", "vigil-module-*")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(scratch)
-		out := filepath.Join(scratch, "module.wasm")
+		out := filepath.Join(t.TempDir(), "module.wasm")
 		if err := module.Build(context.Background(), dir, out); err != nil {
 			return nil, err
 		}
@@ -252,6 +247,7 @@ func TestNew_KeepsItsCacheToItself(t *testing.T) {
 		t.Errorf("Prepare after Close = %v", err)
 	}
 }
+
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(sum[:])

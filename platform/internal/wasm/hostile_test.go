@@ -117,7 +117,7 @@ func logging(ptr, size int64) []byte {
 // growing asks for memory until there is none, and gives up as a C guest does.
 var growing = []byte{0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x47, 0x0d, 0, 0x0b, 0x00, 0x0b}
 
-func TestEval_EndsAHostileCallWithItsCode(t *testing.T) {
+func TestEval_EndsAHostileCallWithItsCode(t *testing.T) { //nolint:tparallel // sixteen engines at once would be about time
 	t.Parallel()
 	logImport := [][]byte{asmImport("vigil_v1", "log", 5)}
 	reply := func(data ...byte) map[byte][]byte {

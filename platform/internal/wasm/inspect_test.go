@@ -64,7 +64,7 @@ func TestInspect_AllocatesByWhatIsThereNotByWhatIsClaimed(t *testing.T) {
 	if len(bomb) != 15 {
 		t.Fatalf("the bomb has %d bytes", len(bomb))
 	}
-	got := testing.Benchmark(func(b *testing.B) {
+	got := testing.Benchmark(func(b *testing.B) { //nolint:thelper // the benchmark itself
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _ = inspect(bomb)

@@ -170,10 +170,7 @@ func wasiPoll(ctx context.Context, w *world, mem memory, args []uint64) uint64 {
 
 // until reads how long a clock subscription asks to wait.
 func (w *world) until(sub []byte) time.Duration {
-	at := binary.LittleEndian.Uint64(sub[24:])
-	if at > math.MaxInt64-1 {
-		at = math.MaxInt64 - 1
-	}
+	at := min(binary.LittleEndian.Uint64(sub[24:]), math.MaxInt64-1)
 	if sub[40]&1 == 0 {
 		return time.Duration(at)
 	}

@@ -13,6 +13,7 @@ import (
 // oracle is a policy whose one decision is random in its value and has the
 // clock's time.
 func oracle(t testing.TB) []byte {
+	t.Helper()
 	one := append([]byte{1}, make([]byte, 55)...) // one decision, all zero
 	return assembly{
 		imports: [][]byte{asmImport(wasiModule, "random_get", 8), asmImport(wasiModule, "clock_time_get", 9)},

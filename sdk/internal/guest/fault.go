@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
@@ -30,8 +29,7 @@ func (f *Fault) Unwrap() error { return f.Errno }
 
 // FaultOf finds the Fault in err's chain or makes one around it.
 func FaultOf(err error) *Fault {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	errno := abi.ErrInternal
@@ -41,10 +39,4 @@ func FaultOf(err error) *Fault {
 		code = "bad_input"
 	}
 	return &Fault{Errno: errno, Code: code, Message: err.Error()}
-}
-
-// encode is the fault as the host reads it.
-func (f *Fault) encode() []byte {
-	b, _ := json.Marshal(f) // three strings always encode
-	return b
 }

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"encoding/json"
 	"unsafe"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
@@ -55,7 +56,7 @@ func Input(ptr, size uint32) ([]byte, error) {
 func Answer(b []byte, err error) int64 {
 	if err != nil {
 		f := FaultOf(err)
-		memory.lastError = f.encode()
+		memory.lastError, _ = json.Marshal(f) // three strings always encode
 		return int64(f.Errno)
 	}
 	memory.answer = b

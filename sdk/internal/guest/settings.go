@@ -45,16 +45,14 @@ func badSettings(code, path, message string) *Fault {
 }
 
 func invalid(err error) *Fault {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	return badSettings("settings_invalid", "", err.Error())
 }
 
 func typeFault(err error) *Fault {
-	var t *json.UnmarshalTypeError
-	if errors.As(err, &t) {
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return badSettings("settings_type", t.Field, "got "+t.Value+", want "+word(t.Type))
 	}
 	return invalid(err)
