@@ -11,7 +11,8 @@ import (
 
 // TestScripts runs testdata/script: each file is a story that a person could
 // type. The command vigil-up starts a whole Vigil on free ports and tells vigil
-// and curl where it is, in $VIGIL_SERVER and $REMEDIATOR.
+// and curl where it is, in $VIGIL_SERVER and $REMEDIATOR; vigil-kill ends it as
+// a power cut would, and vigil-up starts it again on the same data.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -25,12 +26,25 @@ func TestScripts(t *testing.T) {
 			e.Setenv("REPO", repo)
 			e.Setenv("VIGIL_CACHE", cache)
 			e.Setenv("HOME", e.WorkDir)
-			e.Vars = append(e.Vars, goCaches()...) // a module is built in a script
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each command of a script lasts a second longer
+			e.Vars = append(e.Vars, goCaches()...)  // a module is built in a script
 			e.Setenv("DATA", filepath.Join(e.WorkDir, "data"))
+			e.Values[running{}] = new(*process)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp, "vigil-kill": scriptKill},
 	})
+}
+
+// running is the key under which a script keeps its process.
+type running struct{}
+
+func scriptKill(ts *testscript.TestScript, neg bool, _ []string) {
+	p, ok := ts.Value(running{}).(**process)
+	if neg || !ok || *p == nil {
+		ts.Fatalf("vigil-kill: vigil-up comes first")
+	}
+	(*p).kill()
 }
 
 func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
@@ -44,9 +58,17 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	}, args...)
 	p, err := launch(context.Background(), bin, environ(ts.Getenv("HOME")), args...)
 	ts.Check(err)
+	if now, ok := ts.Value(running{}).(**process); ok {
+		*now = p
+	}
 	ts.Setenv("VIGIL_SERVER", p.Collector)
 	ts.Setenv("REMEDIATOR", p.Hands)
 	ts.Defer(func() {
+		select {
+		case <-p.exited: // by vigil-kill
+			return
+		default:
+		}
 		if err := p.stop(); err != nil {
 			ts.Logf("%v", err)
 		}

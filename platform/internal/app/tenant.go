@@ -17,6 +17,7 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/remedy"
 	"github.com/techmedaddy/vigil/platform/internal/sqlite"
 	"github.com/techmedaddy/vigil/platform/internal/wasm"
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // tenant is one tenant's whole river, on one database.
@@ -56,7 +57,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	}
 
 	t.healer, err = remedy.Open(ctx, remedy.Options{
-		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(),
+		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(), Manual: a.manual(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open healer: %w", err)
@@ -76,6 +77,17 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 		Tenant: name, Store: t.history, Sink: sink{t.healer, t.policies}, Now: a.o.Now, Spans: a.tel,
 	})
 	return t, nil
+}
+
+// manual is what holds a person's wish back: the default cooldown, but nothing
+// on the demo services, which are there to be restarted. A budget that is
+// exhausted asks for a person, so it does not hold one.
+func (a *App) manual() remedy.Manual {
+	m := remedy.DefaultManual()
+	if !a.o.Demo {
+		m.Guards.Cooldown = vigil.DefaultPolicy().Guards.Cooldown
+	}
+	return m
 }
 
 // serves is what HTTP can reach of a tenant.

@@ -25,14 +25,17 @@ type Broker struct {
 	verbs map[string]verb // never changed
 }
 
-// verb carries out one capability on the service called name.
-type verb func(ctx context.Context, name string) (vigil.ServiceStatus, error)
+// verb carries out one capability on the service called name, if may still
+// agrees right before the effect.
+type verb func(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error)
 
 // NewBroker returns a broker over the services of this host.
 func NewBroker(o BrokerOptions) *Broker {
 	s := o.Services
 	return &Broker{o: o, verbs: map[string]verb{
-		opStatus:          func(_ context.Context, name string) (vigil.ServiceStatus, error) { return s.Status(name) },
+		opStatus: func(_ context.Context, name string, _ ...func() error) (vigil.ServiceStatus, error) {
+			return s.Status(name)
+		},
 		"service.start":   s.Start,
 		"service.stop":    s.Stop,
 		"service.restart": s.Restart,

@@ -122,6 +122,32 @@ func TestSession_RefusesBeforeTheEffect(t *testing.T) {
 	f("huge", "service.restart", web+strings.Repeat(" ", maxRequest), nil, "request_invalid")
 }
 
+func TestSession_LeaseLostWhileItWaitsForItsTurnHasNoEffect(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st, err := b.services.Start(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn := b.services.byName["web"].verb
+	turn <- struct{}{} // another verb is under way
+	asked := make(chan struct{}, 2)
+	b.session.holds = func() error {
+		asked <- struct{}{}
+		if len(asked) == 1 {
+			<-turn // now it is over, and meanwhile a later lease was served
+			return nil
+		}
+		return vigil.Errorf(vigil.Conflict, "fence_stale", "a later lease was served")
+	}
+	if reply := b.call(t, "service.restart", `{"service":"web"}`); reply.OK || reply.Code != "fence_stale" {
+		t.Errorf("reply = %+v, want code fence_stale", reply)
+	}
+	if now, err := b.services.Status("web"); err != nil || now.PID != st.PID {
+		t.Errorf("status = %+v, %v, want process %d untouched", now, err, st.PID)
+	}
+}
+
 func TestSession_DryRunChecksAllAndDoesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -104,8 +104,9 @@ func (s *service) url() string {
 }
 
 // do runs one verb alone and answers with the service's status after it. ctx
-// bounds the wait for the turn only: once begun, a verb is finished.
-func (s *service) do(ctx context.Context, deed func() error) (vigil.ServiceStatus, error) {
+// bounds the wait for the turn only: once begun, a verb is finished. What may
+// says counts when the turn has come, since it can be long in coming.
+func (s *service) do(ctx context.Context, deed func() error, may ...func() error) (vigil.ServiceStatus, error) {
 	unknown := vigil.ServiceStatus{Service: s.name, Driver: s.cfg.Driver}
 	if ctx.Err() != nil {
 		return unknown, vigil.Errorf(vigil.Timeout, "cancelled", "service %s: given up before it began", s.name)
@@ -115,6 +116,11 @@ func (s *service) do(ctx context.Context, deed func() error) (vigil.ServiceStatu
 		defer func() { <-s.verb }()
 	case <-ctx.Done():
 		return unknown, vigil.Errorf(vigil.Busy, "service_busy", "service %s: another operation is under way", s.name)
+	}
+	for _, ask := range may {
+		if err := ask(); err != nil {
+			return unknown, err
+		}
 	}
 	before, err := s.find()
 	if err == nil {

@@ -77,18 +77,20 @@ func (s *Services) List() []vigil.ServiceStatus {
 	return out
 }
 
-// Start brings a service up and returns once it is; one that is up stays as it is.
-func (s *Services) Start(ctx context.Context, name string) (vigil.ServiceStatus, error) {
-	return s.do(ctx, name, (*service).start)
+// Start brings a service up and returns once it is; one that is up stays as it
+// is. Here and below, may is asked when it is this verb's turn, and its error
+// keeps the verb from beginning.
+func (s *Services) Start(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error) {
+	return s.do(ctx, name, (*service).start, may)
 }
 
 // Stop brings a service down and returns once it is.
-func (s *Services) Stop(ctx context.Context, name string) (vigil.ServiceStatus, error) {
-	return s.do(ctx, name, (*service).stop)
+func (s *Services) Stop(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error) {
+	return s.do(ctx, name, (*service).stop, may)
 }
 
 // Restart stops a service and starts it; up again, it has another pid.
-func (s *Services) Restart(ctx context.Context, name string) (vigil.ServiceStatus, error) {
+func (s *Services) Restart(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error) {
 	return s.do(ctx, name, func(one *service) error {
 		if err := safeCommand(one.cfg.Start[0]); err != nil {
 			return err // what cannot be started again is not stopped
@@ -97,20 +99,20 @@ func (s *Services) Restart(ctx context.Context, name string) (vigil.ServiceStatu
 			return err
 		}
 		return one.start()
-	})
+	}, may)
 }
 
 // Reload asks a service to read its configuration again; its pid stays.
-func (s *Services) Reload(ctx context.Context, name string) (vigil.ServiceStatus, error) {
-	return s.do(ctx, name, (*service).reload)
+func (s *Services) Reload(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error) {
+	return s.do(ctx, name, (*service).reload, may)
 }
 
-func (s *Services) do(ctx context.Context, name string, deed func(*service) error) (vigil.ServiceStatus, error) {
+func (s *Services) do(ctx context.Context, name string, deed func(*service) error, may []func() error) (vigil.ServiceStatus, error) {
 	one, err := s.named(name)
 	if err != nil {
 		return vigil.ServiceStatus{}, err
 	}
-	return one.do(ctx, func() error { return deed(one) })
+	return one.do(ctx, func() error { return deed(one) }, may...)
 }
 
 // Started is closed once Run has started every ephemeral service, or tried to.

@@ -73,7 +73,7 @@ func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string,
 	if err := s.broker.o.Allows(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
 		return nil, err
 	}
-	if op != opStatus {
+	if op != opStatus { // what is lost already need not wait for its turn
 		if err := s.holds(); err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string,
 	if ask.DryRun {
 		do = s.broker.verbs[opStatus]
 	}
-	st, err := do(ctx, ask.Service)
+	st, err := do(ctx, ask.Service, s.holds)
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,7 @@ func Allows(grants []vigil.Grant, capability, target string, now time.Time) erro
 	}
 	return vigil.Errorf(vigil.Unauthorised, "capability_denied", "%s on %s %s", capability, target, why).
 		With("capability", capability).With("target", target).
-		Hinted("vigil grant MODULE %s %s", capability, target)
+		Hinted("vigil grant add MODULE %s %s", capability, target)
 }
 
 func covers(g vigil.Grant, capability, target string) bool {

@@ -75,14 +75,14 @@ func (e *Engine) Delete(ctx context.Context, by, name string) error {
 }
 
 // swap puts a set in force. Episodes of a rule that is no longer in it end,
-// because what they were found by is gone; those that cannot be ended now are
-// tried again by later steps.
+// because what they were found by is gone; of those that go on the healer hears
+// the new revision. What cannot be done now is tried again by later steps.
 func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, now time.Time) {
 	e.set.Store(next)
-	if old != nil && old.rule != nil && old.rule != keep {
+	if old != nil && old.rule != nil {
 		for _, b := range e.books {
-			if err := b.dismiss(ctx, old.row.Name, now); err != nil {
-				e.opts.Log.ErrorContext(ctx, "end of a policy's episodes failed", "policy", old.row.Name, "err", err)
+			if err := b.heed(ctx, old.rule, keep, now); err != nil {
+				e.opts.Log.ErrorContext(ctx, "change of a policy's episodes failed", "policy", old.row.Name, "err", err)
 			}
 		}
 	}

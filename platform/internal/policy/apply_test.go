@@ -88,7 +88,6 @@ func TestApply_ChangesOfJudgementEndEpisodes(t *testing.T) {
 		w.send(0.95)
 		w.takeTold()
 		w.apply(change)
-		w.pass(time.Second)
 		if got := w.takeTold(); got != want {
 			t.Errorf("%s: the healer heard %q, want %q", name, got, want)
 		}
@@ -111,6 +110,21 @@ func TestApply_NewSettingsJudgeTheNextSample(t *testing.T) {
 	w.send(0.7)
 	if got := w.takeTold(); got != "fired service:backend" {
 		t.Errorf("the healer heard %q", got)
+	}
+}
+
+func TestApply_TellsTheHealerOfTheNewRevisionBeforeItAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(2)
+	w.apply(nil)
+	w.send(0.95)
+	if err := w.Step(t.Context(), 1, w.clock()); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(func(p *vigil.Policy) { p.Mode = vigil.Shadow })
+	if f := w.firings[len(w.firings)-1]; f.Policy.Mode != vigil.Shadow || f.Policy.Revision != 2 || len(w.order) != 1 {
+		t.Errorf("the healer last heard of mode %s, revision %d, %d episodes", f.Policy.Mode, f.Policy.Revision, len(w.order))
 	}
 }
 

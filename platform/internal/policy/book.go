@@ -46,7 +46,7 @@ func (b *book) resume(ep vigil.Episode, now time.Time) {
 		r = p.rule
 	}
 	s := b.open(r, ep.Target)
-	s.ep, s.word = ep, vigil.VerdictPending
+	s.ep, s.kept, s.word = ep, ep.LastAt, vigil.VerdictPending
 	if ep.State == vigil.EpisodeFiring {
 		s.word = vigil.VerdictFire
 	}
@@ -156,6 +156,14 @@ func (b *book) due() time.Time {
 	return b.next
 }
 
+// heed does at once what a changed policy means for the subjects of its rule.
+func (b *book) heed(ctx context.Context, old, keep *rule, now time.Time) error {
+	if old == keep {
+		return b.retell(ctx, keep, now)
+	}
+	return b.dismiss(ctx, old.name, now)
+}
+
 // dismiss ends the subjects of a policy whose rule is no longer in force.
 func (b *book) dismiss(ctx context.Context, policy string, now time.Time) error {
 	b.mu.Lock()
@@ -164,6 +172,20 @@ func (b *book) dismiss(ctx context.Context, policy string, now time.Time) error 
 	for k, s := range b.subjects {
 		if k.rule.name == policy && b.e.inForce(k.rule) == nil {
 			c.dismiss(s, now)
+		}
+	}
+	return b.commit(ctx, &c, now)
+}
+
+// retell looks at the open episodes of a rule at once, so that the healer knows
+// of another revision before whoever applied it is answered.
+func (b *book) retell(ctx context.Context, r *rule, now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := changes{e: b.e, done: now}
+	for s := range b.hot {
+		if s.rule == r && isOpen(s.ep) {
+			c.look(s, now, now)
 		}
 	}
 	return b.commit(ctx, &c, now)

@@ -50,7 +50,7 @@ func (c *changes) look(s *subject, now, began time.Time) {
 	}
 	before := s.ep
 	s.move(f, now, p.row.Policy)
-	c.write(s, before, f)
+	c.write(s, before, f, p.row.Lookback.D())
 	if !isOpen(s.ep) && before.State == vigil.EpisodeFiring {
 		s.owed, s.watch = true, now.Add(treatment(p.row.Policy))
 	}
@@ -95,8 +95,10 @@ func (s *subject) move(f finding, now time.Time, p vigil.Policy) {
 }
 
 // write adds the rows that a look calls for: a decision when the word for the
-// target changes, the episode when its state does or a decision was made.
-func (c *changes) write(s *subject, before vigil.Episode, f finding) {
+// target changes, the episode when its state does or a decision was made, and
+// now and then while it lasts: a restart takes up only what was heard of within
+// the lookback.
+func (c *changes) write(s *subject, before vigil.Episode, f finding, lookback time.Duration) {
 	word := f.verdict
 	if word == vigil.VerdictFire && s.ep.State == vigil.EpisodePending {
 		word = vigil.VerdictPending
@@ -113,7 +115,9 @@ func (c *changes) write(s *subject, before vigil.Episode, f finding) {
 		c.decisions = append(c.decisions, d)
 	}
 	moved := s.ep.ID != before.ID || s.ep.State != before.State
-	if moved || (turned && isOpen(s.ep)) {
+	aged := s.ep.LastAt.Sub(s.kept) > lookback/4
+	if moved || ((turned || aged) && isOpen(s.ep)) {
+		s.kept = s.ep.LastAt
 		c.episodes = append(c.episodes, s.ep)
 	}
 }

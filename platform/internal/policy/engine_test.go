@@ -321,6 +321,23 @@ func TestEngine_EpisodesSurviveARestart(t *testing.T) {
 			t.Errorf("the healer heard %q of %d episodes, %d decisions", got, len(w.order), len(w.decisions))
 		}
 	})
+	t.Run("firing-for-longer-than-the-lookback", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.open(1)
+		w.apply(nil)
+		for range 12 {
+			w.send(0.95)
+			w.pass(time.Minute)
+		}
+		w.takeTold()
+		w.open(1)
+		w.pass(time.Second)
+		w.send(0.95)
+		if got := w.takeTold(); got != "fired service:backend" || len(w.order) != 1 || len(w.decisions) != 1 {
+			t.Errorf("the healer heard %q of %d episodes, %d decisions", got, len(w.order), len(w.decisions))
+		}
+	})
 	t.Run("too-old", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

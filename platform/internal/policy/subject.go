@@ -26,6 +26,7 @@ type subject struct {
 type course struct {
 	ep    vigil.Episode // open, last ended, or zero
 	about uint64        // id of the series that ep is about, 0 if not known
+	kept  time.Time     // ep.LastAt as it is on disk
 	word  vigil.Verdict // of the last decision row
 	watch time.Time     // until when the healer is told though no episode is open
 	owed  bool          // the healer has not been told that ep ended

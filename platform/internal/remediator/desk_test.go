@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,6 +177,13 @@ type bench struct {
 
 	mu    sync.Mutex
 	spans []flow.Span // guarded by mu
+}
+
+// lag makes every answer of the collector seem to take d: each look at the clock
+// finds it that much later.
+func (b *bench) lag(d time.Duration) {
+	var looks atomic.Int64
+	b.r.o.Now = func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * d) }
 }
 
 func (b *bench) emit(s ...flow.Span) {

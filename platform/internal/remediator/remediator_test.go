@@ -91,6 +91,15 @@ func TestTreat_DoesNothingBeforeItMay(t *testing.T) {
 		b.startErr = vigil.Errorf(vigil.Held, "held", "kill switch")
 	})
 	f("intent unanswered", "internal", func(b *bench, _ *flow.Lease) { b.startErr = errors.New("connection reset") })
+	f("kill switch while the consent is on its way", "cancelled", func(b *bench, l *flow.Lease) {
+		l.Heartbeat = vigil.Duration(time.Minute) // no beat comes by itself
+		b.lag(time.Second)
+		b.onStart = func() { b.cancel = true }
+	})
+	f("consent always late", "consent_stale", func(b *bench, l *flow.Lease) {
+		l.Heartbeat = vigil.Duration(time.Minute)
+		b.lag(time.Second)
+	})
 	f("pause file comes with the lease", "paused", func(b *bench, _ *flow.Lease) {
 		b.hands.prepare = func(context.Context) error { return os.WriteFile(b.r.pauseFile(), nil, 0o600) }
 	})

@@ -71,17 +71,41 @@ func (r *Remediator) admit(ctx, kept context.Context, l flow.Lease) error {
 	return r.declare(kept, l)
 }
 
+// consent is how long the collector's answer may have been on its way when the
+// action is entered.
+const consent = 500 * time.Millisecond
+
 // declare asks the collector to make the intent durable. An unanswered request
 // is repeated, since a start told twice is one start.
 func (r *Remediator) declare(ctx context.Context, l flow.Lease) error {
 	const tries = 3
 	retry := backoff{}
 	for try := 1; ; try++ {
+		asked := r.o.Now()
 		err := r.o.Collector.Start(ctx, l)
+		if err == nil && r.o.Now().Sub(asked) > consent {
+			return r.confirm(ctx, l)
+		}
 		if err == nil || final(err) || try == tries || !retry.wait(ctx) {
 			return err
 		}
 	}
+}
+
+// confirm asks again after an answer that was long in coming: a kill switch that
+// was engaged meanwhile must win.
+func (r *Remediator) confirm(ctx context.Context, l flow.Lease) error {
+	asked := r.o.Now()
+	stop, err := r.o.Collector.Heartbeat(ctx, l)
+	switch took := r.o.Now().Sub(asked); {
+	case err != nil:
+		return err
+	case stop:
+		return vigil.Errorf(vigil.Held, "cancelled", "the collector asked to stop")
+	case took > consent:
+		return vigil.Errorf(vigil.Timeout, "consent_stale", "the collector's consent took %s", took.Round(time.Millisecond))
+	}
+	return nil
 }
 
 // act runs the module and fills the report. Intent is durable from here on, so

@@ -71,8 +71,8 @@ func (d *draft) ended(r *vigil.Remediation, by string, rep flow.Report) {
 	r.Verification = vigil.Verification{
 		After: d.now, From: d.now.Add(r.Verify.Stabilise.D()), Until: d.now.Add(r.Verify.Window.D()), WantPID: rep.PID,
 	}
-	if r.Verification.Until.Before(r.Verification.From) {
-		r.Verification.Until = r.Verification.From
+	if v := &r.Verification; !v.Until.After(v.From) { // only what comes after From counts
+		v.Until = v.From.Add(r.Verify.Window.D())
 	}
 	d.move(r, vigil.Verifying, by, r.Current().Action+" ended well; fresh samples decide",
 		map[string]any{"pid": rep.PID, "pid_before": rep.PIDBefore, "message": rep.Message})
@@ -118,6 +118,11 @@ func (d *draft) unused(r *vigil.Remediation, by string, rep flow.Report) {
 		d.move(r, vigil.Planned, by, "did not start: "+reason(rep), nil)
 	}
 	r.Current().StartedAt = time.Time{}
+	if who, stop := d.cancels.get(r.ID); stop {
+		d.move(r, vigil.Cancelled, who, who+" cancelled it before it began", nil)
+		d.save(r)
+		return
+	}
 	wait := min(max(d.now.Sub(r.PlannedAt), backoffMin), backoffMax)
 	d.block(r, &vigil.Hold{
 		Reason: vigil.BlockBackoff, RetryAt: d.now.Add(wait),

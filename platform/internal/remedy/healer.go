@@ -87,15 +87,15 @@ func (h *Healer) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load what is under treatment: %w", err)
 	}
-	var lost []vigil.Remediation
-	for _, s := range []vigil.State{vigil.Unknown, vigil.TimedOut} {
+	var ended []vigil.Remediation
+	for _, s := range []vigil.State{vigil.Unknown, vigil.TimedOut, vigil.Cancelled} {
 		rs, err := h.o.Ledger.Remediations(ctx, flow.RemediationFilter{State: s, Limit: maxOpen})
 		if err != nil {
 			return fmt.Errorf("load %s remediations: %w", s, err)
 		}
-		lost = append(lost, rs...)
+		ended = append(ended, rs...)
 	}
-	next := NewState(h.o.Tenant, h.o.HostStarted, h.o.Manual, t, lost)
+	next := NewState(h.o.Tenant, h.o.HostStarted, h.o.Manual, t, ended)
 	for id := range next.beats.all() {
 		next.beats.put(id, h.o.Now())
 	}

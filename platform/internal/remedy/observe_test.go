@@ -41,7 +41,7 @@ func TestManual_HealsWhenTheServiceIsUpWithItsNewPID(t *testing.T) {
 		w.want(l.Remediation, atEnd)
 	}
 	f("up with the new pid", 1, 42, 3*time.Second, vigil.Healed, vigil.Healed)
-	f("still stabilising", 1, 42, time.Second, vigil.Verifying, vigil.Healed)
+	f("still stabilising, then silence", 1, 42, time.Second, vigil.Verifying, vigil.Inconclusive)
 	f("down", 0, 0, 3*time.Second, vigil.Verifying, vigil.Failed)
 	f("up with the old pid", 1, 41, 3*time.Second, vigil.Verifying, vigil.Failed)
 	f("sample of the moment of the deed", 1, 42, 0, vigil.Verifying, vigil.Inconclusive)

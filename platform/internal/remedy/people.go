@@ -134,17 +134,6 @@ func (e Cancelled) apply(d *draft) {
 	d.save(&r)
 }
 
-// leaveAlone keeps the policy from planning anew for an episode that a person
-// does not want treated.
-func (d *draft) leaveAlone(r vigil.Remediation) {
-	for _, key := range troubles(r) {
-		if sig, ok := d.signals.get(key); ok && sig.firing.Episode.ID == r.Episode {
-			sig.refused = r.Episode
-			d.signals.put(key, sig)
-		}
-	}
-}
-
 // waits finds a remediation in one of the states, or says why the verb does not
 // apply to it.
 func (d *draft) waits(id, verb string, in ...vigil.State) (vigil.Remediation, bool) {

@@ -137,6 +137,56 @@ func TestSuggest_DeniedOrExpiredNeverStarts(t *testing.T) {
 	w.want(r.ID, vigil.Skipped)
 }
 
+func TestRefusal_OfAnEpisodeSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	f := func(name string, mode vigil.Mode, say func(w *ward, id string) error, confirmed bool) {
+		t.Helper()
+		w := newWard(t)
+		p := cpuHigh()
+		p.Mode = mode
+		w.fire(p)
+		id := w.led.newest(t, 0).ID
+		if !confirmed { // the person speaks before the policy does
+			w.reopen()
+		}
+		w.must(say(w, id))
+		if confirmed {
+			w.reopen()
+		}
+		w.pass(time.Second)
+		w.fire(p)
+		if n := len(w.led.rows); n != 1 {
+			t.Errorf("%s: %d remediations, want 1: a person said no to this episode", name, n)
+		}
+		w.must(w.Cleared(t.Context(), p.Name, backend, w.clock.now()))
+		next := w.firing(p)
+		next.Episode.ID = "ep-2"
+		w.must(w.Fired(t.Context(), next))
+		if n := len(w.led.rows); n != 2 {
+			t.Errorf("%s: %d remediations, want 2: nobody said no to the next episode", name, n)
+		}
+	}
+	deny := func(w *ward, id string) error { return w.Deny(t.Context(), id, "ann") }
+	cancel := func(w *ward, id string) error { return w.Cancel(t.Context(), id, "ann") }
+	f("denied", vigil.Suggest, deny, true)
+	f("cancelled", vigil.Auto, cancel, true)
+	f("cancelled after the restart", vigil.Auto, cancel, false)
+}
+
+func TestCancel_EndsWhatWasAgreedToButNeverBegan(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.fire(cpuHigh())
+	l := w.begin()
+	w.must(w.Cancel(t.Context(), l.Remediation, "ann"))
+	w.must(w.Finish(t.Context(), flow.Report{Remediation: l.Remediation, Attempt: l.Attempt, Fence: l.Fence, Code: "timeout"}))
+	w.want(l.Remediation, vigil.Cancelled)
+	w.pass(time.Minute)
+	if again := w.lease(); again != nil {
+		t.Errorf("leased %+v after a person cancelled it", again)
+	}
+}
+
 func TestCancel_EndsWhatWaitsAndAsksWhatRuns(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)

@@ -52,6 +52,10 @@ func (s *State) house(was, now vigil.Remediator) {
 				hosts = append(hosts, h.Host)
 			}
 		}
+		if len(hosts) == 0 { // nobody has it any more
+			s.homes.drop(name)
+			continue
+		}
 		slices.Sort(hosts)
 		s.homes.put(name, slices.Compact(hosts))
 	}

@@ -173,6 +173,21 @@ func TestRestart_GoesOnOnceThePolicyConfirms(t *testing.T) {
 	}
 }
 
+func TestRestart_SkipsWhatItsPolicyNeverConfirms(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	p := cpuHigh()
+	p.Guards.MaxAge = 0 // no limit of its own
+	w.fire(p)
+	r := w.led.newest(t, 0)
+	w.clock.add(time.Hour)
+	w.reopen()
+	w.pass(time.Minute)
+	w.want(r.ID, vigil.Planned)
+	w.pass(10 * time.Minute)
+	w.want(r.ID, vigil.Skipped)
+}
+
 func TestRestart_RunningIsGivenTimeToBeat(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)

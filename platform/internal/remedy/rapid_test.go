@@ -2,6 +2,7 @@ package remedy_test
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,13 +34,13 @@ func newHistory() *history {
 
 func (h *history) restart() {
 	t, _ := h.led.LoadTreatment(nil) //nolint:staticcheck // the ledger of the tests reads no context
-	var lost []vigil.Remediation
-	for _, r := range h.led.rows {
-		if r.State == vigil.Unknown || r.State == vigil.TimedOut {
-			lost = append(lost, r)
+	var ended []vigil.Remediation
+	for _, id := range slices.Backward(h.led.order) {
+		if r := h.led.rows[id]; r.State == vigil.Unknown || r.State == vigil.TimedOut || r.State == vigil.Cancelled {
+			ended = append(ended, r)
 		}
 	}
-	h.state = remedy.NewState("default", h.now, remedy.DefaultManual(), t, lost)
+	h.state = remedy.NewState("default", h.now, remedy.DefaultManual(), t, ended)
 }
 
 // step takes one event twice, to see that it is deterministic and leaves the

@@ -42,6 +42,7 @@ type Cleared struct {
 func (e Cleared) apply(d *draft) {
 	key := fingerprint(e.Policy, e.Target)
 	d.signals.drop(key)
+	d.refused.drop(key)
 	id, ok := d.trouble.get(key)
 	if !ok {
 		return
@@ -64,7 +65,7 @@ func (d *draft) skip(r *vigil.Remediation, hold *vigil.Hold) {
 // is left alone.
 func (d *draft) consider(key string) {
 	sig, ok := d.signals.get(key)
-	if !ok || !sig.firing.SampleAt.After(sig.acted) || sig.refused == sig.firing.Episode.ID {
+	if refused, _ := d.refused.get(key); !ok || !sig.firing.SampleAt.After(sig.acted) || refused == sig.firing.Episode.ID {
 		return
 	}
 	target, req := d.plea(key, sig)

@@ -54,6 +54,7 @@ type State struct {
 	busy       shelf[string] // target → the open remediation that occupies it
 	limbo      shelf[string] // target → the remediation that may still be running there
 	trouble    shelf[string] // policy|target → the open remediation that treats it
+	refused    shelf[string] // policy|target → id of the episode that a person does not want treated
 	queue      []string      // ids of planned remediations, oldest first; never changed in place
 	watching   int           // manual remediations being verified
 
@@ -71,7 +72,6 @@ type signal struct {
 	clearAt time.Time // time of the newest sample judged clear
 	hold    *vigil.Hold
 	acted   time.Time // of the sample that a remediation was planned on
-	refused string    // id of the episode that a person does not want treated
 	shadow  string    // id of the episode whose would-be action is recorded
 	told    bool      // the spans that led to this sample are exported
 }
@@ -83,9 +83,10 @@ func (s signal) fires() bool {
 }
 
 // NewState rebuilds the state at a start, where every executor is believed
-// alive. Lost are the remediations that ended without their executor's word:
-// they hold their target until somebody acts on it.
-func NewState(tenant string, started time.Time, manual Manual, t flow.Treatment, lost []vigil.Remediation) State {
+// alive. Of those that ended, newest first, two kinds still count: without their
+// executor's word they hold their target until somebody acts on it, and by a
+// person's no they keep their episode from being treated.
+func NewState(tenant string, started time.Time, manual Manual, t flow.Treatment, ended []vigil.Remediation) State {
 	s := State{tenant: tenant, started: started, manual: manual, killSwitch: t.KillSwitch}
 	for _, m := range t.Targets {
 		s.targets.put(m.Target.String(), m)
@@ -95,12 +96,25 @@ func NewState(tenant string, started time.Time, manual Manual, t flow.Treatment,
 		s.keep(r)
 		s.beats.put(r.ID, started)
 	}
-	for _, r := range lost {
-		if adrift(r) && !s.lastDeed(r.Target).After(r.EndedAt) {
+	for _, r := range slices.Backward(ended) {
+		switch {
+		case r.State == vigil.Cancelled:
+			s.leaveAlone(r)
+		case adrift(r) && !s.lastDeed(r.Target).After(r.EndedAt):
 			s.keep(r)
 		}
 	}
 	return s
+}
+
+// leaveAlone keeps the policy from planning anew for an episode that a person does
+// not want treated, also when the policy has yet to speak of it.
+func (s *State) leaveAlone(r vigil.Remediation) {
+	for _, key := range troubles(r) {
+		if sig, ok := s.signals.get(key); !ok || sig.firing.Episode.ID == r.Episode {
+			s.refused.put(key, r.Episode)
+		}
+	}
 }
 
 func (s *State) lastDeed(t vigil.Target) time.Time {

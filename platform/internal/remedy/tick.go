@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/guard"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -64,7 +65,23 @@ func (d *draft) age(r *vigil.Remediation) {
 		d.skip(r, hold)
 		return
 	}
+	if !d.confirmed(*r) && d.now.Sub(later(r.PlannedAt, d.started)) > unheard {
+		d.skip(r, &vigil.Hold{Reason: vigil.BlockResolved, Detail: fmt.Sprintf("%s has not said for %s that it fires", r.Policy, vigil.Duration(unheard))})
+		return
+	}
 	d.unblock(r.ID)
+}
+
+// unheard is how long a remediation waits for its policy to say that the reason
+// stands, so that one whose end was never told does not occupy its target for
+// ever, whatever its max_age.
+const unheard = 10 * time.Minute
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // lose ends an attempt without its executor's word. It may have run, so only an

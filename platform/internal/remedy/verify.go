@@ -15,6 +15,9 @@ func (e Judged) apply(d *draft) {
 	key := fingerprint(e.Policy, e.Target)
 	clear := e.Verdict == vigil.VerdictOK || e.Verdict == vigil.VerdictInfo
 	bad := e.Verdict == vigil.VerdictFire || e.Verdict == vigil.VerdictPending
+	if e.Verdict == vigil.VerdictNoData {
+		d.doubt(key)
+	}
 	if !clear && !bad {
 		return // silence and a failed guest show nothing
 	}
@@ -27,6 +30,17 @@ func (e Judged) apply(d *draft) {
 		return
 	}
 	d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, bad: bad, value: e.Value})
+}
+
+// doubt has clear begin anew, since nobody knows how the target stood while it
+// was silent.
+func (d *draft) doubt(key string) {
+	id, _ := d.trouble.get(key)
+	r, ok := d.edit(id)
+	if ok && r.State == vigil.Verifying && !r.Verification.ClearAt.IsZero() {
+		r.Verification.ClearAt = time.Time{}
+		d.keep(r)
+	}
 }
 
 // Observed says how services stand, for the remediations that people asked for.
@@ -95,13 +109,19 @@ func (d *draft) witness(id string, ev evidence) {
 	d.keep(r)
 }
 
-// conclude ends a verification whose window is over.
+// conclude ends a verification whose window is over. What was seen while the
+// target stabilised says neither, and a clear sample followed by silence is no
+// health.
 func (d *draft) conclude(r *vigil.Remediation) {
 	switch v := r.Verification; {
 	case v.Seen == 0:
 		d.verified(r, vigil.Inconclusive, fmt.Sprintf("no sample newer than the action came within %s", r.Verify.Window))
+	case v.SampleAt.Before(v.From):
+		d.verified(r, vigil.Inconclusive, "no sample came from after it had stabilised")
 	case v.Firing:
 		d.verified(r, vigil.Failed, fmt.Sprintf("still bad at %g after the action", v.Value))
+	case v.ClearAt.IsZero():
+		d.verified(r, vigil.Inconclusive, "fresh samples were clear and then there was no data")
 	default:
 		d.verified(r, vigil.Healed, fmt.Sprintf("the newest fresh sample is clear at %g", v.Value))
 	}

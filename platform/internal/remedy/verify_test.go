@@ -44,6 +44,10 @@ func TestVerify_FreshSamplesDecide(t *testing.T) {
 	f("pending is still bad", vigil.Failed, 10*s, said{4 * s, pending})
 	f("bad is not failed before the window ends", vigil.Verifying, 9*s, said{4 * s, bad})
 	f("silence shows nothing", vigil.Inconclusive, 10*s, said{3 * s, none}, said{8 * s, none})
+	f("clear only while it stabilised, then silence", vigil.Inconclusive, 10*s, said{s, ok})
+	f("bad only while it stabilised, then silence", vigil.Inconclusive, 10*s, said{s, bad})
+	f("clear, then no data", vigil.Inconclusive, 10*s, said{3 * s, ok}, said{8 * s, none})
+	f("no data interrupts recover_for", vigil.Verifying, 6*s, said{3 * s, ok}, said{4 * s, none}, said{6 * s, ok})
 	f("a sample of the moment of the deed is not newer", vigil.Inconclusive, 10*s, said{0, ok})
 }
 
@@ -66,9 +70,21 @@ func TestVerify_SampleMustBeNewerByItsTimeAndByReceipt(t *testing.T) {
 			t.Errorf("%s: saw %d samples, want 1", name, r.Verification.Seen)
 		}
 	}
-	f("both", vigil.Healed, time.Second, time.Second)
-	f("old sample delivered late", vigil.Inconclusive, -time.Second, time.Second)
-	f("sample from the future received before", vigil.Inconclusive, time.Second, -time.Second)
+	f("both", vigil.Healed, 3*time.Second, 3*time.Second)
+	f("old sample delivered late", vigil.Inconclusive, -time.Second, 3*time.Second)
+	f("sample from the future received before", vigil.Inconclusive, 3*time.Second, -time.Second)
+}
+
+func TestVerify_WindowNoLongerThanStabiliseStillSeesSamples(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	p := cpuHigh()
+	p.RecoverFor, p.Verify = 0, vigil.Verify{Stabilise: secs(5), Window: secs(5)}
+	w.fire(p)
+	l := w.run()
+	w.pass(6 * time.Second)
+	w.judge(p, vigil.VerdictOK)
+	w.want(l.Remediation, vigil.Healed)
 }
 
 func TestVerify_FailureEscalatesToTheNextStepThenHandsOff(t *testing.T) {
