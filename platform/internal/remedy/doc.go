@@ -11,8 +11,9 @@
 // It promises that a target has at most one open remediation; that nothing is
 // started without a durable intent, under an engaged kill switch, on a sample
 // older than the last deed or under a policy that has changed since; that every
-// started attempt ends, if need be as unknown; that fence tokens only grow; and
-// that a remediation ends as healed only when fresh samples say so. Healing is
+// started attempt ends, if need be as unknown; that fence tokens only grow;
+// that a remediation ends as healed only when fresh samples say so; and that an
+// episode which a person does not want treated is left alone. Healing is
 // triggered by the level: what is held is looked at again whenever the reason
 // may have ended, and old events are never replayed.
 //

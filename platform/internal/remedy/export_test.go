@@ -8,3 +8,10 @@ import (
 
 // Weigh weighs a batch at once, as Run does later.
 func (h *Healer) Weigh(ctx context.Context, b *flow.Batch) error { return h.weigh(ctx, b) }
+
+// Homes counts what the healer believes some remediator to have.
+func (h *Healer) Homes() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.homes.len()
+}

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ func (h *Healer) Observe(b *flow.Batch) {
 func (h *Healer) Run(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+	var clocks clocks
 	for {
 		var err error
 		select {
@@ -60,13 +62,32 @@ func (h *Healer) Run(ctx context.Context) error {
 			return nil
 		case b := <-h.observed:
 			err = h.weigh(ctx, b)
-		case <-tick.C:
-			err = h.Tick(ctx)
+		case at := <-tick.C:
+			if clocks.jumped(at, h.o.Now()) {
+				h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew")
+				_, err = h.do(ctx, Jumped{})
+			}
+			err = errors.Join(err, h.Tick(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "healer step failed", "err", err)
 		}
 	}
+}
+
+// maxStep is how far the wall clock may move against the ticker between two
+// ticks. More is a clock that was set, or a process that was stopped.
+const maxStep = 5 * time.Second
+
+// clocks are the last tick by the ticker, whose time only passes, and by the
+// wall clock, which people and protocols set.
+type clocks struct{ tick, wall time.Time }
+
+// jumped takes in one tick and reports whether the wall clock jumped before it.
+func (c *clocks) jumped(tick, wall time.Time) bool {
+	was := *c
+	c.tick, c.wall = tick, wall.Round(0) // without its monotonic reading
+	return !was.tick.IsZero() && (c.wall.Sub(was.wall)-c.tick.Sub(was.tick)).Abs() > maxStep
 }
 
 // weigh reads how services stand from a batch's service_up and service_pid

@@ -99,6 +99,9 @@ func (h *Healer) load(ctx context.Context) error {
 	for id := range next.beats.all() {
 		next.beats.put(id, h.o.Now())
 	}
+	if h.state.started.After(next.started) {
+		next.started = h.state.started
+	}
 	next.signals, next.hands, next.homes, next.cancels = h.state.signals, h.state.hands, h.state.homes, h.state.cancels
 	h.state, h.foreign = next, false
 	return nil

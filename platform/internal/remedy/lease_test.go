@@ -39,6 +39,18 @@ func TestLease_GoesOnlyToWhoHasTheService(t *testing.T) {
 	}
 }
 
+func TestRegister_ForgetsServicesThatNobodyHasAnyMore(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	had := w.Homes()
+	for _, name := range []string{"blue", "green", "red"} {
+		w.must(w.Register(t.Context(), hands("other", "host-2", name)))
+	}
+	if got, want := w.Homes(), had+2; got != want { // host-2 itself and its one service
+		t.Errorf("%d things have a home, want %d", got, want)
+	}
+}
+
 func TestStart_OnlyUnderTheLeaseThatStands(t *testing.T) {
 	t.Parallel()
 	f := func(name string, change func(l *flow.Lease)) {

@@ -2,7 +2,9 @@ package remedy_test
 
 import (
 	"context"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -171,6 +173,34 @@ func TestRestart_GoesOnOnceThePolicyConfirms(t *testing.T) {
 	if l := w.lease(); l == nil || l.Remediation != id {
 		t.Errorf("lease = %+v, want one of %s", l, id)
 	}
+}
+
+func TestClockJump_BeginsTheWarmupAnew(t *testing.T) {
+	t.Parallel()
+	f := func(name string, by time.Duration, held int64) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			w := newWard(t)
+			w.clock.add(time.Hour) // the warm-up after the start is over
+			ctx, stop := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { w.must(w.Run(ctx)) })
+			time.Sleep(time.Second)
+			w.clock.add(by)
+			time.Sleep(time.Second)
+			stop()
+			running.Wait()
+			p := cpuHigh()
+			p.Guards.Warmup = secs(20)
+			w.fire(p)
+			if got := w.Held()[vigil.BlockWarmup]; got != held {
+				t.Errorf("%s: held %d times by the warm-up, want %d", name, got, held)
+			}
+		})
+	}
+	f("forward", time.Hour, 1)
+	f("back", -30*time.Minute, 1)
+	f("corrected a little", 2*time.Second, 0)
 }
 
 func TestRestart_SkipsWhatItsPolicyNeverConfirms(t *testing.T) {

@@ -44,7 +44,7 @@ func DefaultManual() Manual {
 // changes the state it was given.
 type State struct {
 	tenant  string
-	started time.Time // of this process: warm-up counts from it
+	started time.Time // of this process, or its clock's last jump: warm-up counts from it
 	manual  Manual
 
 	// Durable: what these hold can be rebuilt from the ledger.

@@ -22,6 +22,12 @@ func (Ticked) apply(d *draft) {
 	})
 }
 
+// Jumped says that the clock was set: what looks bad or stale now may only be
+// dated wrong, so the picture has to settle as after a start.
+type Jumped struct{}
+
+func (Jumped) apply(d *draft) { d.started = d.now }
+
 // due reports whether time alone may move the remediation.
 func (d *draft) due(r vigil.Remediation) bool {
 	switch r.State {
