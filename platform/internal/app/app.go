@@ -95,8 +95,14 @@ func settle(ctx context.Context) error {
 	return nil
 }
 
-// grace is how long a stop may take: requests drain, chunks are sealed.
-const grace = 5 * time.Second
+const (
+	// grace is how long a stop may take that nobody asked for.
+	grace = 5 * time.Second
+	// parting is how long any other stop may take: requests drain, chunks are
+	// sealed, and an action under way ends, since a restart that is cut in half
+	// leaves its service down.
+	parting = 20 * time.Second
+)
 
 // Failed is closed when the process cannot go on; Cause says why.
 func (a *App) Failed() <-chan struct{} { return a.ctx.Done() }
@@ -104,9 +110,14 @@ func (a *App) Failed() <-chan struct{} { return a.ctx.Done() }
 // Cause is why the process cannot go on, nil while it can.
 func (a *App) Cause() error { return context.Cause(a.ctx) }
 
-// Stop stops everything, newest first, within five seconds.
+// Stop stops everything, newest first, within twenty seconds; within five when
+// the process cannot go on.
 func (a *App) Stop(ctx context.Context) error {
-	stop, done := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	limit := parting
+	if a.Cause() != nil {
+		limit = grace
+	}
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer done()
 	defer a.cancel(nil)
 	return a.down.run(stop)
