@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -89,10 +90,7 @@ func ParsePolicy(doc []byte) (Policy, error) {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
-		if e, ok := errors.AsType[*Error](err); ok {
-			return Policy{}, e
-		}
-		return Policy{}, &Error{Kind: Invalid, Code: "policy_invalid", Msg: "policy: " + err.Error()}
+		return Policy{}, undecoded(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Policy{}, Errorf(Invalid, "policy_invalid", "policy: more than one document")
@@ -103,6 +101,17 @@ func ParsePolicy(doc []byte) (Policy, error) {
 		}
 	}
 	return p, p.Check()
+}
+
+// undecoded says in the field's words why a document is no policy.
+func undecoded(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return Errorf(Invalid, "policy_invalid", "policy: %s: a %s does not fit there", t.Field, t.Value).With("field", t.Field)
+	}
+	return Errorf(Invalid, "policy_invalid", "policy: %s", strings.TrimPrefix(err.Error(), "json: "))
 }
 
 // Check reports the first thing that makes the policy inadmissible.

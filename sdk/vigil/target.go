@@ -15,11 +15,11 @@ type Target struct {
 func ParseTarget(s string) (Target, error) {
 	kind, rest, ok := strings.Cut(s, ":")
 	if !ok || (kind != "service" && kind != "host") {
-		return Target{}, Errorf(Invalid, "target_out_of_scope", "target %q: want service:NAME or host:NAME", s)
+		return Target{}, Errorf(Invalid, "target_out_of_scope", "target %.100q: want service:NAME or host:NAME", s)
 	}
 	name, host, placed := strings.Cut(rest, "@")
 	if !isTargetPart(name) || (placed && !isTargetPart(host)) {
-		return Target{}, Errorf(Invalid, "target_out_of_scope", "target %q: a name is letters, digits, dot, dash and underscore", s)
+		return Target{}, Errorf(Invalid, "target_out_of_scope", "target %.100q: a name is letters, digits, dot, dash and underscore", s)
 	}
 	return Target{Kind: kind, Name: name, Host: host}, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *cli) audit() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Read and verify the audit log", Args: cobra.NoArgs, RunE: help}
+	cmd := &cobra.Command{Use: "audit", Short: "Read and verify the audit log", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(c.auditList(), c.auditVerify())
 	return cmd
 }
@@ -76,8 +76,9 @@ func (c *cli) auditVerify() *cobra.Command {
 				return vigil.Errorf(vigil.Internal, "audit_broken", "record #%d does not follow from what is before it", bad).
 					Hinted("vigil audit ls --after %d", bad-2)
 			}
-			fmt.Fprintf(c.out, "verified up to #%d\n", last)
-			return nil
+			return c.print(map[string]int64{"verified_up_to": last}, func(w io.Writer) {
+				row(w, fmt.Sprintf("verified up to #%d", last))
+			})
 		},
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *cli) config() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: cobra.NoArgs, RunE: help}
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "check [FILE]",

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -20,7 +21,7 @@ import (
 )
 
 func (c *cli) demo() *cobra.Command {
-	cmd := &cobra.Command{Use: "demo", Short: "Make a demo service misbehave", Args: cobra.NoArgs, RunE: help}
+	cmd := &cobra.Command{Use: "demo", Short: "Make a demo service misbehave", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(
 		c.misbehave("burn", "Make a demo service spin a processor core", "spins a processor core"),
 		c.misbehave("crash", "Make a demo service end with an error", "has crashed"),
@@ -47,9 +48,9 @@ func (c *cli) misbehave(verb, says, now string) *cobra.Command {
 			if err := post(cmd.Context(), s.URL+"/"+verb); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.out, "%s (pid %d) %s\n", s.Service, s.PID, now)
+			err = c.print(s, func(w io.Writer) { row(w, fmt.Sprintf("%s (pid %d) %s", s.Service, s.PID, now)) })
 			fmt.Fprintln(c.err, "watch it heal: vigil remediation show --watch")
-			return nil
+			return err
 		},
 	}
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,25 +95,12 @@ func examineServer(ctx context.Context, api *client.Client, server string) []fin
 	}
 	k, err := api.KillSwitch(ctx)
 	if err == nil && k.Engaged {
-		err = vigil.Errorf(vigil.Held, "kill_switch", "engaged by %s: %s", k.By, k.Reason).Hinted("vigil killswitch lift")
+		err = vigil.Errorf(vigil.Held, "kill_switch", "engaged by %s: %s", k.By, cmp.Or(k.Reason, "no reason given")).Hinted("vigil killswitch lift")
 	}
 	found = append(found, judge("kill switch", "not engaged", err))
 
 	hands, err := api.Targets(ctx)
-	services, down := 0, 0
-	for _, h := range hands {
-		for _, s := range h.Services {
-			services++
-			if !s.Up {
-				down++
-			}
-		}
-	}
-	if err == nil && len(hands) == 0 {
-		err = vigil.Errorf(vigil.NotFound, "no_remediator", "no remediator is registered, so nothing can be healed").
-			Hinted("vigil remediator --collector %s", server)
-	}
-	found = append(found, judge("remediators", fmt.Sprintf("%d, with %d services, %d down", len(hands), services, down), err))
+	found = append(found, examineHands(hands, err, server)...)
 
 	last, err := api.Latest(ctx, 1, "")
 	says := "none yet"
@@ -122,6 +111,43 @@ func examineServer(ctx context.Context, api *client.Client, server string) []fin
 		}
 	}
 	return append(found, judge("samples", says, err))
+}
+
+// unheard is how long a remediator may be silent; its long poll is shorter.
+const unheard = 2 * time.Minute
+
+// examineHands judges the remediators and the services that they see.
+func examineHands(hands []vigil.Remediator, err error, server string) []finding {
+	services, down, silent := 0, []string{}, []string{}
+	for _, h := range hands {
+		if time.Since(h.SeenAt) > unheard {
+			silent = append(silent, h.ID+" since "+ago(h.SeenAt))
+		}
+		for _, s := range h.Services {
+			services++
+			if !s.Up {
+				down = append(down, s.Service+"@"+h.Host)
+			}
+		}
+	}
+	try := "vigil remediator --collector " + server
+	switch {
+	case err != nil:
+	case len(hands) == 0:
+		err = vigil.Errorf(vigil.NotFound, "no_remediator", "no remediator is registered, so nothing can be healed").Hinted("%s", try)
+	case len(silent) > 0:
+		err = vigil.Errorf(vigil.NotFound, "remediator_silent", "silent: %s", strings.Join(silent, ", ")).Hinted("%s", try)
+	}
+	found := []finding{judge("remediators", fmt.Sprint(len(hands)), err)}
+	if services == 0 {
+		return found
+	}
+	err = nil
+	if len(down) > 0 {
+		err = vigil.Errorf(vigil.NotFound, "services_down", "%d of %d down: %s", len(down), services, strings.Join(down, ", ")).
+			Hinted("vigil remediation ls")
+	}
+	return append(found, judge("services", fmt.Sprintf("%d, all up", services), err))
 }
 
 func judge(what, fine string, err error) finding {
@@ -156,5 +182,9 @@ func writable(dir string) error {
 	if err != nil {
 		return vigil.Errorf(vigil.Invalid, "data_unwritable", "%v", err).Hinted("choose another directory with --data")
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	_, full := f.Write(make([]byte, 64<<10)) // a full disk still takes empty files
+	if err := errors.Join(full, f.Close(), os.Remove(f.Name())); err != nil {
+		return vigil.Errorf(vigil.Invalid, "data_unwritable", "%v", err).Hinted("free space there, or choose another directory with --data")
+	}
+	return nil
 }

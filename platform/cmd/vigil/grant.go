@@ -11,7 +11,7 @@ import (
 )
 
 func (c *cli) grant() *cobra.Command {
-	cmd := &cobra.Command{Use: "grant", Short: "Say what a module may do", Args: cobra.NoArgs, RunE: help}
+	cmd := &cobra.Command{Use: "grant", Short: "Say what a module may do", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(c.grantAdd(), c.grantList())
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -261,6 +263,46 @@ func write(tb testing.TB, dir, name, text string) string {
 		tb.Fatal(err)
 	}
 	return path
+}
+
+// parentOf reads a living process's parent; -1 if it does not run.
+func parentOf(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if err != nil || len(f) < 2 || string(f[0]) == "Z" {
+		return -1
+	}
+	parent, err := strconv.Atoi(string(f[1]))
+	if err != nil {
+		return -1
+	}
+	return parent
+}
+
+// processesOf are the living processes that name dir on their command line, as
+// daemons and their services do.
+func processesOf(dir string) map[int]string {
+	found := map[int]string{}
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range all {
+		line, err := os.ReadFile(path)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && bytes.Contains(line, []byte(dir)) && parentOf(pid) >= 0 {
+			found[pid] = string(bytes.ReplaceAll(line, []byte{0}, []byte(" ")))
+		}
+	}
+	return found
+}
+
+// bury ends what is still there after a test: a supervised service outlives its
+// Vigil. It is called before the daemons are started, so that it comes last.
+func bury(tb testing.TB, dir string) {
+	tb.Helper()
+	tb.Cleanup(func() {
+		for pid := range processesOf(dir) {
+			_ = syscall.Kill(-pid, syscall.SIGKILL) // a service leads its group
+		}
+	})
 }
 
 // lockedBuffer collects a process's output while others read it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +24,7 @@ name: count-high
 module: threshold
 select: count_high
 settings: {above: 0.8}
-target: service:counted
+target: service:{{service}}
 recover_for: 1s
 mode: auto
 guards: {cooldown: 0s, warmup: 0s, budget: 1000/1h}
@@ -43,9 +43,13 @@ func TestKill_LosesNoAckedSampleAndStartsNothingTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
+	bury(t, dir)
 	starts := filepath.Join(dir, "starts")
 	conf := filepath.Join(dir, "vigil.yaml")
-	text := fmt.Sprintf("services:\n  counted: {driver: command, start: [/bin/sh, -c, \"echo x >>%s; exec sleep 1000\"], stop: {grace: 1s}}\n", starts)
+	text := "services:\n"
+	for i := range cycles + 1 { // one for each life: a killed action keeps its target for a while
+		text += fmt.Sprintf("  counted-%d: {driver: command, start: [/bin/sh, -c, \"echo x >>%s; while :; do sleep 1; done\"], stop: {grace: 1s}}\n", i, starts)
+	}
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +57,18 @@ func TestKill_LosesNoAckedSampleAndStartsNothingTwice(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	acked := &ledger{}
-	for range cycles {
-		killOnce(t, dir, conf, acked, time.Duration(5+rng.IntN(400))*time.Millisecond)
+	for i := range cycles {
+		killOnce(t, dir, conf, acked, i, func(api *client.Client) {
+			if i%4 == 3 { // on a slow machine most lives are too short to act
+				until(t, 30*time.Second, "an action runs", func() bool { return acts(t.Context(), api, i) })
+			}
+			time.Sleep(time.Duration(5+rng.IntN(400)) * time.Millisecond)
+		})
 	}
+	before := started(starts)
+	killOnce(t, dir, conf, acked, cycles, func(*client.Client) {
+		until(t, 30*time.Second, "an action starts a service", func() bool { return started(starts) > before })
+	})
 	judgeKills(t, dir, conf, starts, acked)
 }
 
@@ -85,8 +98,23 @@ func (l *ledger) acks() []int {
 	return slices.Clone(l.seqs)
 }
 
-// killOnce runs Vigil, pours samples into it and kills it after a while.
-func killOnce(t *testing.T, dir, conf string, acked *ledger, after time.Duration) {
+// started counts what the services noted.
+func started(starts string) int {
+	b, _ := os.ReadFile(starts) // none: none yet
+	return bytes.Count(b, []byte("x"))
+}
+
+// acts reports whether intent to treat the service of the i-th life is durable.
+func acts(ctx context.Context, api *client.Client, i int) bool {
+	all, err := api.Remediations(ctx, client.Filter{Limit: 100})
+	return err == nil && slices.ContainsFunc(all, func(r vigil.Remediation) bool {
+		return r.Target.Name == fmt.Sprint("counted-", i) && len(r.Attempts) > 0 && !r.Attempts[0].StartedAt.IsZero()
+	})
+}
+
+// killOnce runs Vigil for its i-th life, pours samples into it and kills it
+// after a while.
+func killOnce(t *testing.T, dir, conf string, acked *ledger, i int, while func(*client.Client)) {
 	t.Helper()
 	p, err := launch(context.Background(), vigilBinary(t), environ(dir), "up", "--no-agent", "--config", conf,
 		"--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--remediator-listen", "127.0.0.1:0")
@@ -99,23 +127,25 @@ func killOnce(t *testing.T, dir, conf string, acked *ledger, after time.Duration
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var pouring sync.WaitGroup
+	had := len(acked.acks())
 	for range 4 {
-		pouring.Go(func() { pour(ctx, api, acked) })
+		pouring.Go(func() { pour(ctx, api, acked, fmt.Sprint("counted-", i)) })
 	}
-	time.Sleep(after)
+	until(t, 30*time.Second, "a sample is acknowledged", func() bool { return len(acked.acks()) > had })
+	while(api)
 	p.kill()
 	cancel()
 	pouring.Wait()
 }
 
-// pour sends one sample after the other; every one of them fires.
-func pour(ctx context.Context, api *client.Client, acked *ledger) {
+// pour sends one sample after the other; every one of them fires for a service.
+func pour(ctx context.Context, api *client.Client, acked *ledger, service string) {
 	for ctx.Err() == nil {
 		seq := acked.take()
 		now := time.Now()
 		_, err := api.Ingest(ctx, []vigil.Sample{
 			{Name: "seq", Value: float64(seq), Time: now, Labels: vigil.Labels{"n": strconv.Itoa(seq % 8)}},
-			{Name: "count_high", Value: 0.9, Time: now},
+			{Name: "count_high", Value: 0.9, Time: now, Labels: vigil.Labels{"service": service}},
 		}, client.Sending{})
 		if err == nil {
 			acked.ack(seq)
@@ -145,15 +175,11 @@ func judgeKills(t *testing.T, dir, conf, starts string, acked *ledger) {
 	for _, r := range intents {
 		total += int(r["n"].(float64))
 	}
-	raw, err := os.ReadFile(starts)
-	if err != nil {
-		t.Fatalf("no action ever started the service: %v", err)
+	n := started(starts)
+	if n > total || n == 0 {
+		t.Errorf("services were started %d times on %d intents", n, total)
 	}
-	if n := strings.Count(string(raw), "x"); n > total {
-		t.Errorf("the service was started %d times on %d intents", n, total)
-	} else {
-		t.Logf("%d samples acknowledged, none lost; %d intents, %d starts, %d remediations", len(acked.seqs), total, n, len(intents))
-	}
+	t.Logf("%d samples acknowledged, %d lost; %d intents, %d starts, %d remediations", len(acked.seqs), lost, total, n, len(intents))
 	noAttemptTwice(t, query(t, bin, dir, `SELECT body FROM remediations`))
 	verifyAudit(t, dir, conf)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func (c *cli) module() *cobra.Command {
-	cmd := &cobra.Command{Use: "module", Short: "Build, upload and list WebAssembly modules", Args: cobra.NoArgs, RunE: help}
+	cmd := &cobra.Command{Use: "module", Short: "Build, upload and list WebAssembly modules", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(c.moduleBuild(), c.modulePush(), c.moduleList(), c.moduleWarm())
 	return cmd
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -60,8 +59,8 @@ uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; server { listen %[2]s; location
 	}
 	t.Cleanup(func() {
 		_ = exec.Command(bin, "-c", n.conf, "-e", filepath.Join(dir, "error.log"), "-s", "stop").Run() // it may be gone
-		if pid := n.pid(); pid > 1 && parentOf(pid) >= 0 {
-			_ = syscall.Kill(-pid, syscall.SIGKILL)
+		if pid := n.pid(); pid > 1 {
+			_ = syscall.Kill(-pid, syscall.SIGKILL) // workers whose master was killed
 		}
 	})
 	until(t, 10*time.Second, "nginx serves", func() bool {
@@ -97,20 +96,6 @@ func (n nginx) served(ctx context.Context) (master int, err error) {
 	}
 	worker, err := strconv.Atoi(string(b))
 	return parentOf(worker), err
-}
-
-// parentOf reads a living process's parent; -1 if it does not run.
-func parentOf(pid int) int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if err != nil || len(f) < 2 || string(f[0]) == "Z" {
-		return -1
-	}
-	parent, err := strconv.Atoi(string(f[1]))
-	if err != nil {
-		return -1
-	}
-	return parent
 }
 
 // TestNginx_KilledHardComesBackByConfigurationAlone lets Vigil look after a

@@ -16,7 +16,7 @@ import (
 const maxPolicy = 1 << 20
 
 func (c *cli) policy() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Apply, list and change policies", Args: cobra.NoArgs, RunE: help}
+	cmd := &cobra.Command{Use: "policy", Short: "Apply, list and change policies", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(c.policyApply(), c.policyList(), c.policyShow(), c.policyMode(), c.policyRemove())
 	return cmd
 }

@@ -54,6 +54,21 @@ func plain(s string) string {
 	}, s)
 }
 
+// mostSaid bounds a message that an error brings to the terminal, in bytes.
+const mostSaid = 4 << 10
+
+// plainLines is plain for text of several lines.
+func plainLines(s string) string {
+	if len(s) > mostSaid {
+		s = strings.ToValidUTF8(s[:mostSaid], "") + " …"
+	}
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // ago renders a time relative to now, as a table shows it.
 func ago(t time.Time) string {
 	if t.IsZero() {

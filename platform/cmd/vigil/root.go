@@ -55,14 +55,14 @@ Start here:  vigil up                     everything in one process, with two de
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: c.checkFormat,
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:              onlyCommands,
+		RunE:              help,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	flags := root.PersistentFlags()
-	flags.StringVarP(&c.format, "output", "o", "table", "print `table`, json or yaml")
+	flags.StringVarP(&c.format, "output", "o", "table", "print as this `format`: table, json or yaml")
 	flags.StringVar(&c.server, "server", envOr("VIGIL_SERVER", "http://127.0.0.1:8000"), "collector's `URL` ($VIGIL_SERVER)")
 	flags.StringVar(&c.file, "config", os.Getenv("VIGIL_CONFIG"), "configuration `file` ($VIGIL_CONFIG)")
 	root.AddGroup(
@@ -80,6 +80,20 @@ Start here:  vigil up                     everything in one process, with two de
 	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.killswitch())
 	add("look", c.query(), c.sql(), c.audit(), c.doctor(), c.config(), c.version())
 	return root
+}
+
+// onlyCommands refuses a word that is no command of a group, and names the
+// commands that it may have meant.
+func onlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	err := fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("unknown command %q for %q; did you mean %s?", args[0], cmd.CommandPath(), strings.Join(near, " or "))
+	}
+	return usageError{err}
 }
 
 func (c *cli) checkFormat(*cobra.Command, []string) error {
@@ -104,14 +118,10 @@ func envOr(name, otherwise string) string {
 
 // complain prints what went wrong, why, and what to do next.
 func (c *cli) complain(err error) {
+	fmt.Fprintf(c.err, "vigil: %s\n", plainLines(err.Error()))
 	var e *vigil.Error
-	if !errors.As(err, &e) {
-		fmt.Fprintf(c.err, "vigil: %v\n", err)
-		return
-	}
-	fmt.Fprintf(c.err, "vigil: %v\n", err)
-	if e.Hint != "" {
-		fmt.Fprintf(c.err, "  try: %s\n", e.Hint)
+	if errors.As(err, &e) && e.Hint != "" {
+		fmt.Fprintf(c.err, "  try: %s\n", plainLines(e.Hint))
 	}
 }
 

@@ -54,6 +54,7 @@ verify: {stabilise: 1s, window: 20s}
 // spread starts the three processes; env is added to each one's environment.
 func spread(t *testing.T, dir string, env ...string) *fleet {
 	t.Helper()
+	bury(t, dir)
 	bin := vigilBinary(t)
 	f := &fleet{dir: dir, urlFile: filepath.Join(dir, "oven.url")}
 	start := func(role string, args ...string) *process {

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +48,12 @@ started_at), remediations, episodes, decisions, audit, policies, modules, grants
 				}
 				row(w, cells...)
 				for _, r := range rows {
-					row(w, r...)
+					for i, v := range r {
+						if cells[i] = v; v == nil {
+							cells[i] = "NULL"
+						}
+					}
+					row(w, cells...)
 				}
 			})
 		},
@@ -79,8 +86,13 @@ func objects(columns []string, rows [][]any) []map[string]any {
 	for _, r := range rows {
 		o := make(map[string]any, len(columns))
 		for i, name := range columns {
-			if b, ok := r[i].([]byte); ok {
-				r[i] = fmt.Sprintf("x'%x'", b)
+			switch v := r[i].(type) {
+			case []byte:
+				r[i] = fmt.Sprintf("x'%x'", v)
+			case float64:
+				if math.IsNaN(v) || math.IsInf(v, 0) { // JSON has no such number
+					r[i] = strconv.FormatFloat(v, 'g', -1, 64)
+				}
 			}
 			o[name] = r[i]
 		}

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,7 +19,7 @@ func TestStop_UnderLoadIsQuickAndLosesNothing(t *testing.T) {
 	defer cancel()
 	var pouring sync.WaitGroup
 	for range 4 {
-		pouring.Go(func() { pour(ctx, api, &acked) })
+		pouring.Go(func() { pour(ctx, api, &acked, "nobody") })
 	}
 	until(t, 30*time.Second, "200 samples are acknowledged", func() bool { return len(acked.acks()) >= 200 })
 	if family := processesOf(dir); len(family) < 3 {
@@ -61,18 +56,4 @@ func TestStop_UnderLoadIsQuickAndLosesNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d samples acknowledged", len(acked.acks()))
-}
-
-// processesOf lists the living processes that name dir on their command line,
-// as vigil and its demo services do.
-func processesOf(dir string) (found []string) {
-	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range all {
-		line, err := os.ReadFile(path)
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err == nil && bytes.Contains(line, []byte(dir)) && parentOf(pid) >= 0 {
-			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
-		}
-	}
-	return found
 }

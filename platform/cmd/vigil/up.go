@@ -76,6 +76,9 @@ func (c *cli) start(ctx context.Context, d *daemon, o app.Options) (*app.App, er
 	if err != nil {
 		return nil, err
 	}
+	if err := conf.Check(); err != nil { // again: the flags lie over it now
+		return nil, err
+	}
 	if conf.Data, err = filepath.Abs(conf.Data); err != nil {
 		return nil, fmt.Errorf("find data directory: %w", err)
 	}
@@ -166,7 +169,7 @@ too: small real processes that vigil demo can make misbehave.`,
 	f.BoolVar(&noDemo, "no-demo", false, "start no demo services")
 	f.BoolVar(&noAgent, "no-agent", false, "start no agent")
 	f.BoolVar(&once, "once", false, "let a demo service burn, heal it, print the story, exit")
-	f.TextVar(&d.interval, "interval", vigil.Duration(0), "agent's `interval` (default 1s)")
+	f.TextVar(&d.interval, "interval", vigil.Duration(0), "agent's `interval`, for example 5s")
 	return cmd
 }
 

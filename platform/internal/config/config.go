@@ -1,8 +1,13 @@
 package config
 
 import (
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -97,7 +102,7 @@ func defaultData() string {
 func Load(file string, getenv func(string) string) (Config, error) {
 	c := Default()
 	if file != "" {
-		raw, err := os.ReadFile(file)
+		raw, err := readMost(file, maxDocument+1)
 		if err != nil {
 			return Config{}, vigil.Errorf(vigil.Invalid, "config_unreadable", "read configuration: %v", err).
 				Hinted("check the path given to --config")
@@ -109,7 +114,17 @@ func Load(file string, getenv func(string) string) (Config, error) {
 	if err := c.fromEnv(getenv); err != nil {
 		return Config{}, err
 	}
-	return c, c.check()
+	return c, c.Check()
+}
+
+// readMost reads the first bytes of a file, which may be a device without end.
+func readMost(file string, most int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // fromEnv applies the VIGIL_* variables.
@@ -138,17 +153,59 @@ func (c *Config) fromEnv(getenv func(string) string) error {
 	return nil
 }
 
-func (c *Config) check() error {
+// Check reports the first thing that no process could start with. Flags may
+// have overlaid the configuration since it was loaded.
+func (c *Config) Check() error {
+	bad := func(format string, args ...any) *vigil.Error {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", format, args...)
+	}
 	if c.Data == "" {
-		return vigil.Errorf(vigil.Invalid, "config_invalid", "data: no directory given")
+		return bad("data: no directory given")
+	}
+	if !listenable(c.Listen) {
+		return bad("listen: %q: want HOST:PORT", c.Listen).Hinted("--listen 127.0.0.1:8000")
+	}
+	if !listenable(c.Remediator.Listen) {
+		return bad("remediator.listen: %q: want HOST:PORT", c.Remediator.Listen).Hinted("--remediator-listen 127.0.0.1:8081")
 	}
 	if c.Agent.Interval.D() < 100*time.Millisecond {
-		return vigil.Errorf(vigil.Invalid, "config_invalid", "agent.interval: %s is below 100ms", c.Agent.Interval)
+		return bad("agent.interval: %s is below 100ms", c.Agent.Interval).Hinted("give a longer one, for example 1s")
+	}
+	if _, err := vigil.ParseTarget("host:" + c.Remediator.Host); err != nil {
+		return bad("remediator.host: %q is no name for a target: want letters, digits, dot, dash and underscore", c.Remediator.Host).
+			Hinted("name this host yourself with --host")
+	}
+	if err := new(slog.Level).UnmarshalText([]byte(c.Log)); err != nil {
+		return bad("log: %q: want debug, info, warn or error", c.Log)
+	}
+	if _, err := filepath.Match(c.Policies, ""); err != nil {
+		return bad("policies: %q is no pattern of file names", c.Policies)
+	}
+	if u := c.Remediator.Collector; u != "" && !webURL(u) {
+		return bad("remediator.collector: %q: want for example http://127.0.0.1:8000", u)
+	}
+	if u := c.Trace.Endpoint; u != "" && !webURL(u) {
+		return bad("trace.endpoint: %q: want for example http://127.0.0.1:4318", u)
 	}
 	for name := range c.Services {
 		if t, err := vigil.ParseTarget("service:" + name); err != nil || t.Host != "" {
-			return vigil.Errorf(vigil.Invalid, "config_invalid", "services: %q is no name: use letters, digits, dot, dash, underscore", name)
+			return bad("services: %q is no name: use letters, digits, dot, dash, underscore", name)
 		}
 	}
 	return nil
+}
+
+// listenable reports whether an address is HOST:PORT; the host may be empty.
+func listenable(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+func webURL(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }

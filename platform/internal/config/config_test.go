@@ -88,6 +88,40 @@ func TestLoad_PointsAtWhatIsWrong(t *testing.T) {
 	f("data: [", "vigil.yaml:")
 }
 
+func TestLoad_RefusesWhatNothingCouldStartWith(t *testing.T) {
+	t.Parallel()
+	f := func(text, want string) {
+		t.Helper()
+		_, err := config.Load(write(t, text), noEnv)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%q) = %v, want %q in it", text, err, want)
+		}
+	}
+	f("listen: foo", `listen: "foo"`)
+	f("listen: 127.0.0.1:99999", "want HOST:PORT")
+	f("remediator: {listen: x}", "remediator.listen")
+	f("remediator: {host: a b}", "is no name for a target")
+	f("remediator: {collector: ftp://x}", "remediator.collector")
+	f("trace: {endpoint: not a url}", "trace.endpoint")
+	f("log: loud", `log: "loud"`)
+	f("policies: '[a'", "no pattern")
+}
+
+func TestLoad_ReadsNoDeviceWithoutEnd(t *testing.T) {
+	t.Parallel()
+	if _, err := config.Load("/dev/zero", noEnv); vigil.CodeOf(err) != "document_too_large" {
+		t.Errorf("Load(/dev/zero) = %v, want document_too_large", err)
+	}
+}
+
+func TestPolicy_ShowsNoMoreOfALongLineThanATerminalDoes(t *testing.T) {
+	t.Parallel()
+	_, err := config.Policy("p.yaml", []byte("name: "+strings.Repeat("[", 20_000)))
+	if err == nil || len(err.Error()) > 300 {
+		t.Errorf("Policy of a long line: %d bytes of error", len(err.Error()))
+	}
+}
+
 func TestPolicy_PointsAtUnknownKey(t *testing.T) {
 	t.Parallel()
 	_, err := config.Policy("p.yaml", []byte("name: a\nmodule: m\nguards: {cooldwn: 1s}\n"))

@@ -60,7 +60,20 @@ func point(file string, doc []byte, line, column int, msg string) string {
 	if column < 1 {
 		column = len(text) - len(strings.TrimLeft(text, " ")) + 1
 	}
-	return fmt.Sprintf("%s:%d:%d: %s\n  %s\n  %s^", file, line, column, msg, text, strings.Repeat(" ", column-1))
+	text, caret := window(text, column-1)
+	return fmt.Sprintf("%s:%d:%d: %s\n  %s\n  %s^", file, line, column, msg, text, strings.Repeat(" ", caret))
+}
+
+// window cuts a long line to what a terminal shows around a position, and
+// answers where the position is then.
+func window(text string, at int) (shown string, then int) {
+	const wide = 76
+	at = min(at, len(text))
+	if len(text) <= wide {
+		return text, at
+	}
+	from := max(0, min(at-wide/2, len(text)-wide))
+	return strings.ToValidUTF8(text[from:from+wide], "?"), at - from
 }
 
 // JSON turns a YAML document into JSON, for the dictionary's own strict

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v3"
@@ -43,7 +44,8 @@ func ownProblems(ctx huma.Context, status string, v any) (any, error) {
 	}
 	for _, d := range m.Errors {
 		e = e.With("field", d.Location)
-		e.Msg = d.Message
+		_, name, _ := strings.Cut(d.Location, ".")
+		e.Msg = name + ": " + d.Message
 	}
 	r, _ := ctx.Context().Value(requestKey{}).(*request)
 	p := problemOf(e, r.id)

@@ -72,7 +72,7 @@ func (s *site) fail(fctx *fasthttp.RequestCtx, err error) {
 // the log with its cause; that we stop or are not ready is no news there.
 func (s *site) problem(r *request, err error) *problem {
 	p := problemOf(err, r.id)
-	if p.Status >= fasthttp.StatusInternalServerError && p.Code != "stopping" && p.Code != "not_ready" {
+	if p.Status >= fasthttp.StatusInternalServerError && p.Code != "stopping" && p.Code != "not_ready" && p.Code != "method_unknown" {
 		s.opt.Log.Error("request failed", "path", r.route.Path, "request_id", r.id, "err", err)
 	}
 	return p

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -51,12 +52,32 @@ func decodeError(err error) error {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &typ):
-		return vigil.Errorf(vigil.Invalid, "json_type", "a field has the wrong type: want %s", typ.Type).With("field", typ.Field)
+		wrong := vigil.Errorf(vigil.Invalid, "json_type", "want %s", jsonName(typ.Type.Kind())).Hinted("GET /openapi.json lists the fields")
+		if typ.Field != "" {
+			wrong = wrong.With("field", typ.Field)
+		}
+		return wrong
 	case unknown:
 		return vigil.Errorf(vigil.Invalid, "unknown_field", "a field is not known here").
 			Hinted("GET /openapi.json lists the fields").With("field", clip(strings.Trim(field, `"`)))
 	}
 	return &vigil.Error{Kind: vigil.Invalid, Code: "json_invalid", Msg: "the body is not the JSON expected here", Err: err}
+}
+
+// jsonName names a type as someone who writes JSON knows it.
+func jsonName(k reflect.Kind) string {
+	switch k {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	default:
+		return "a number"
+	}
 }
 
 // checkJSON refuses what decoders disagree about: duplicate keys, deep nests,

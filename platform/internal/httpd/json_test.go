@@ -74,6 +74,18 @@ func FuzzFraming(f *testing.F) {
 	})
 }
 
+func TestDecode_NamesTypesAsJSONDoes(t *testing.T) {
+	t.Parallel()
+	_, err := decode[wishInput]([]byte(`[]`))
+	if err == nil || err.Error() != "want an object" {
+		t.Errorf("decode of an array = %v, want an object to be asked for", err)
+	}
+	_, err = decode[wishInput]([]byte(`{"action": 1}`))
+	if err == nil || err.Error() != "want a string" {
+		t.Errorf("decode of a number = %v, want a string to be asked for", err)
+	}
+}
+
 func TestPattern_EscapesWhatTheRouterWouldRead(t *testing.T) {
 	t.Parallel()
 	f := func(path, want string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -25,6 +26,9 @@ func (s *site) remediations() {
 		Policy string `query:"policy"`
 	}
 	bind(s, "remediations.list", partRemediations, func(ctx context.Context, _ *request, p Remediations, in *filterInput) (*answer200[items[vigil.Remediation]], error) {
+		if in.State != "" && vigil.State(in.State).Says() == "" {
+			return nil, vigil.Errorf(vigil.Invalid, "parameter_invalid", "state: %q is no state; they are: %s", clip(in.State), states()).With("field", "query.state")
+		}
 		all, err := p.Remediations(ctx, flow.RemediationFilter{State: vigil.State(in.State), Target: in.Target, Policy: in.Policy, Limit: in.Limit})
 		return listed(all), err
 	})
@@ -44,6 +48,15 @@ func (s *site) remediations() {
 	s.decide("remediations.cancel", Approvals.Cancel)
 	s.decide("remediations.approve", Approvals.Approve)
 	s.decide("remediations.deny", Approvals.Deny)
+}
+
+// states lists the states of a remediation, for a message.
+func states() string {
+	var all []string
+	for _, t := range vigil.Machine() {
+		all = append(all, string(t.From))
+	}
+	return strings.Join(all, ", ")
 }
 
 // decide binds a person's word on a remediation, answered by its new state.

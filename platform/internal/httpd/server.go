@@ -63,6 +63,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	g.shutFresh()
 	err = s.drain(hard, st.app)
+	_ = ln.Close() // a stop that comes before the first accept finds no listener to close
 	cut()
 	g.shutRest()
 	<-failed //nolint:errcheck // it ends because it was told to

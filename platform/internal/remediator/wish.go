@@ -27,7 +27,7 @@ type Done struct {
 func (r *Remediator) Remediate(ctx context.Context, via Requester, service, action, by, trace string) (Done, error) {
 	past, ok := pastTense(action)
 	if !ok {
-		return Done{}, vigil.Errorf(vigil.Invalid, "action_unknown", "no action %q; have: reload, restart, start, stop", action)
+		return Done{}, vigil.Errorf(vigil.Invalid, "action_unknown", "no action %.100q; have: reload, restart, start, stop", action)
 	}
 	target, err := vigil.ParseTarget("service:" + service)
 	if err != nil || target.Host != "" {
