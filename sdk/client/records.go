@@ -37,7 +37,8 @@ func (c *Client) Decision(ctx context.Context, id string) (vigil.Decision, error
 	return one[vigil.Decision](ctx, c, http.MethodGet, at("/api/v1/decisions", id), nil)
 }
 
-// Audit reads the audit log, oldest first, behind the record after.
+// Audit reads the audit log, oldest first, behind the record after; with a
+// negative after, its end.
 func (c *Client) Audit(ctx context.Context, after int64, n int) ([]vigil.AuditRecord, error) {
 	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
 	limit(q, n)

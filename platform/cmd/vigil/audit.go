@@ -20,7 +20,7 @@ func (c *cli) auditList() *cobra.Command {
 	var after int64
 	var limit int
 	cmd := &cobra.Command{
-		Use: "ls", Short: "List audit records, oldest first", Aliases: []string{"list"}, Args: cobra.NoArgs,
+		Use: "ls", Short: "List the newest audit records", Aliases: []string{"list"}, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.client()
 			if err != nil {
@@ -33,13 +33,13 @@ func (c *cli) auditList() *cobra.Command {
 			return c.print(recs, func(w io.Writer) {
 				row(w, "SEQ", "WHEN", "BY", "WHAT", "OBJECT", "TARGET", "MESSAGE")
 				for _, r := range recs {
-					row(w, r.Seq, ago(r.At), r.By, r.Verb, r.Object, orDash(r.Target), r.Message)
+					row(w, r.Seq, ago(r.At), r.By, r.Verb, short(r.Object), orDash(r.Target), r.Message)
 				}
 			})
 		},
 	}
-	cmd.Flags().Int64Var(&after, "after", 0, "only records with a higher `number`")
-	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
+	cmd.Flags().Int64Var(&after, "after", -1, "instead of the newest, those behind this `number`")
+	cmd.Flags().IntVar(&limit, "limit", 30, "at most this many")
 	return cmd
 }
 

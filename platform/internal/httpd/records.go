@@ -41,7 +41,7 @@ func (s *site) records() {
 	})
 	type afterInput struct {
 		Limit int   `query:"limit" default:"100" minimum:"1" maximum:"1000"`
-		After int64 `query:"after" minimum:"0" doc:"only records with a higher seq"`
+		After int64 `query:"after" minimum:"-1" doc:"only records with a higher seq; -1: the newest ones"`
 	}
 	bind(s, "audit.list", func(t Tenant) Records { return t.Records }, func(ctx context.Context, _ *request, p Records, in *afterInput) (*answer200[items[vigil.AuditRecord]], error) {
 		all, err := p.Audit(ctx, in.After, in.Limit)

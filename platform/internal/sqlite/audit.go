@@ -17,8 +17,13 @@ func (db *DB) AppendAudit(ctx context.Context, rec vigil.AuditRecord) error {
 	return wrap(err, "append audit record %s", rec.Verb)
 }
 
-// Audit returns at most limit records after seq, oldest first.
+// Audit returns at most limit records after seq, oldest first; with a negative
+// after, the newest ones.
 func (db *DB) Audit(ctx context.Context, after int64, limit int) ([]vigil.AuditRecord, error) {
+	if after < 0 {
+		recs, err := list(ctx, db, scanAudit, `SELECT * FROM (`+auditColumns+` ORDER BY seq DESC LIMIT ?) ORDER BY seq`, limited(limit))
+		return recs, wrap(err, "list newest audit records")
+	}
 	recs, err := list(ctx, db, scanAudit, auditColumns+` WHERE seq > ? ORDER BY seq LIMIT ?`, after, limited(limit))
 	return recs, wrap(err, "list audit records")
 }
