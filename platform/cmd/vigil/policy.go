@@ -71,9 +71,9 @@ func (c *cli) apply(cmd *cobra.Command, p vigil.Policy) error {
 }
 
 func policyRows(w io.Writer, rows ...client.AppliedPolicy) {
-	row(w, "NAME", "MODE", "MODULE", "SELECT", "TARGET", "REVISION", "APPLIED")
+	row(w, "NAME", "MODE", "MODULE", "SELECT", "TARGET")
 	for _, p := range rows {
-		row(w, p.Name, p.Mode, p.Module, p.Select, p.Target, p.Revision, ago(p.AppliedAt)+" by "+p.AppliedBy)
+		row(w, p.Name, p.Mode, p.Module, cut(p.Select, 28), cut(p.Target, 28))
 	}
 }
 

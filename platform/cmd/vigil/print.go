@@ -95,3 +95,11 @@ func short(digest string) string {
 	}
 	return digest
 }
+
+// cut shortens a cell to n runes, so that a table fits a terminal.
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}

@@ -46,6 +46,7 @@ func (a *App) startCollector(ctx context.Context, door net.Listener) (err error)
 		},
 		Hosts:   a.hosts(),
 		YAML:    func(doc []byte) ([]byte, error) { return config.JSON("policy", doc) },
+		Ready:   func(ctx context.Context) error { return a.home.db.Ready(ctx) },
 		Metrics: a.metrics,
 		Spans:   a.tel,
 		Log:     a.log,

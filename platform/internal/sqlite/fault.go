@@ -81,6 +81,7 @@ func failed() *vigil.Error {
 type health struct {
 	mu    sync.Mutex
 	err   error         // guarded by mu; nil while healthy
+	last  error         // guarded by mu; of the newest transaction, nil if it was stored
 	broke chan struct{} // closed when err is set
 }
 
@@ -107,6 +108,23 @@ func (h *health) refusal() error {
 	e := failed()
 	e.Err = h.err
 	return e
+}
+
+// note remembers how the newest transaction ended.
+func (h *health) note(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = err
+}
+
+// trouble is why writes do not succeed at present, nil if they do.
+func (h *health) trouble() error {
+	if err := h.refusal(); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
 }
 
 // timedOut turns the end of our own time limit into a coded error; the

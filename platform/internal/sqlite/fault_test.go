@@ -89,6 +89,9 @@ func TestFault_AFullDiskIsNotTheEnd(t *testing.T) { //nolint:paralleltest // own
 	if got := vigil.CodeOf(db.AppendAudit(t.Context(), vigil.AuditRecord{Verb: "two"})); got != "storage_full" {
 		t.Fatalf("full disk = %q, want storage_full", got)
 	}
+	if got := vigil.CodeOf(db.Ready(t.Context())); got != "storage_full" {
+		t.Errorf("ready with a full disk = %q, want storage_full", got)
+	}
 	f.writeRC.Store(0)
 	if err := db.AppendAudit(t.Context(), vigil.AuditRecord{Verb: "three"}); err != nil {
 		t.Fatalf("after space was freed: %v", err)

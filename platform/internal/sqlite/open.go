@@ -171,6 +171,15 @@ func (db *DB) Run(ctx context.Context) error {
 	}
 }
 
+// Ready says why writes do not succeed at present: the disk is full, or
+// refused one.
+func (db *DB) Ready(context.Context) error {
+	if db.w == nil {
+		return nil // read-only
+	}
+	return db.w.health.trouble()
+}
+
 // Close finishes the writes that wait, folds the write-ahead log into the
 // database and closes it. When ctx ends first the writes still finish, but
 // nobody waits for them. Closing again does nothing.

@@ -76,5 +76,5 @@ func checkSchema(ctx context.Context, db *sql.DB) error {
 
 func newer(have, want int64) error {
 	return vigil.Errorf(vigil.Unavailable, "schema_newer", "the database has schema %d, this program knows %d", have, want).
-		Hinted("use the newer vigil that wrote it, or restore a copy from before the upgrade")
+		Hinted("use the newer version that wrote it, or restore a copy from before the upgrade")
 }

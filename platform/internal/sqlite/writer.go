@@ -162,6 +162,7 @@ func (w *writer) commit(ctx context.Context, ops []*op) {
 	if err == nil {
 		err = w.transact(ctx, ops, results)
 	}
+	w.health.note(err)
 	if err != nil {
 		w.tail = before
 	}
