@@ -11,6 +11,9 @@ import (
 // canonical JSON.
 const ManifestSection = "vigil.manifest"
 
+// MaxVectors bounds the test cases that a manifest carries.
+const MaxVectors = 64
+
 // MaxModuleSize bounds a module's bytes.
 const MaxModuleSize = 16 << 20
 
@@ -47,6 +50,8 @@ func (m Manifest) Check() error {
 		return bad("version", "%q: want for example 1.0.0", m.Version)
 	case len(m.Requires) > 64:
 		return bad("requires", "at most 64 capabilities")
+	case len(m.Vectors) > MaxVectors:
+		return bad("vectors", "%d of them, at most %d", len(m.Vectors), MaxVectors)
 	}
 	for _, r := range m.Requires {
 		if r.Capability == "" || r.Target == "" || r.Why == "" {

@@ -27,6 +27,9 @@ type Manifest struct {
 	Settings    json.RawMessage `json:"settings,omitempty"` // JSON Schema
 	Idempotent  bool            `json:"idempotent,omitempty"`
 	Requires    []Requirement   `json:"requires,omitempty"`
+	// Vectors are test cases of a policy, as the SDK's policytest reads them. An
+	// upload plays them compiled and interpreted and compares.
+	Vectors []json.RawMessage `json:"vectors,omitempty"`
 }
 
 // Requirement is a capability that a module asks for, and why.
@@ -49,6 +52,22 @@ type Module struct {
 	BuiltIn    bool          `json:"built_in,omitempty"`
 	UploadedAt time.Time     `json:"uploaded_at"`
 	UploadedBy string        `json:"uploaded_by"`
+	SignedBy   string        `json:"signed_by,omitempty"` // number of the trusted key that signed it
+	UsedBy     []string      `json:"used_by,omitempty"`   // what would break without it, for example policy cpu-high
+	Cost       *ModuleCost   `json:"cost,omitempty"`      // nil if it has not run since this process began
+}
+
+// ModuleCost is what a module's guests have cost since their process began.
+type ModuleCost struct {
+	Calls         uint64    `json:"calls"`
+	Samples       uint64    `json:"samples,omitempty"`
+	Fuel          uint64    `json:"fuel"`
+	FuelPerSample float64   `json:"fuel_per_sample,omitempty"`
+	Time          Duration  `json:"time"`
+	Pages         uint32    `json:"pages"` // of 64 KiB, the most that one instance had
+	Traps         uint64    `json:"traps,omitempty"`
+	LastTrap      string    `json:"last_trap,omitempty"` // its code
+	Quarantined   time.Time `json:"quarantined_until,omitzero"`
 }
 
 // Grant is what one module digest may do, to which targets, how often, until
@@ -60,6 +79,7 @@ type Grant struct {
 	Target     string    `json:"target"`     // a pattern, for example service:web-*
 	Budget     Rate      `json:"budget,omitzero"`
 	Expires    time.Time `json:"expires,omitzero"`
+	Origin     string    `json:"origin,omitempty"` // the first grant of those it was carried over from; they share one budget
 	By         string    `json:"by"`
 	At         time.Time `json:"at"`
 }

@@ -48,11 +48,14 @@ func ReadManifest(dir string) (vigil.Manifest, error) {
 	return m, nil
 }
 
-// Build compiles the Go module in dir for the sandbox and writes it to out
-// with its manifest inside. The result appears whole or not at all.
+// Build compiles the module in dir, in Go or in C, for the sandbox and writes
+// it to out with its manifest inside. The result appears whole or not at all.
 func Build(ctx context.Context, dir, out string) error {
 	manifest, err := ReadManifest(dir)
 	if err != nil {
+		return err
+	}
+	if manifest.Vectors, err = readVectors(dir, manifest.Kind); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(out), ".build-*")
@@ -81,11 +84,15 @@ func Build(ctx context.Context, dir, out string) error {
 	return nil
 }
 
-// compile runs the Go toolchain. What it says on failure is the message.
+// compile runs the Go toolchain, or clang where the module is in C. What it
+// says on failure is the message.
 func compile(ctx context.Context, dir, out string) error {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return fmt.Errorf("find %s: %w", out, err)
+	}
+	if files := sourcesOfC(dir); len(files) > 0 {
+		return compileC(ctx, dir, files, out)
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".") //nolint:gosec // the caller names the file
 	cmd.Dir = dir

@@ -5,7 +5,14 @@
 // It promises that a module's name is the digest of its bytes and that name
 // and version are labels: whatever is bound is bound to a digest, and a new
 // upload changes nothing that runs. A digest without a grant may do nothing;
-// every upload and grant is in the audit log, in the same transaction.
+// every upload, grant and revocation is in the audit log, in the same
+// transaction. An upload takes over the grants of what its name meant before
+// only if it asks for nothing more, is not older and is signed by the same key.
+// What is in use cannot be deleted.
+//
+// It promises an operator who requires signatures that nothing is stored which
+// no trusted key has signed, except what the binary brings along; what was
+// stored before stays.
 //
 // Whether bytes are a module at all is asked of a Checker, and rows are kept
 // by a Store. Running modules is left to wasm, carrying out what was granted

@@ -60,6 +60,41 @@ func (r *Registry) Grant(ctx context.Context, by string, g vigil.Grant) (vigil.G
 	return g, nil
 }
 
+// Revoke takes a grant back. Leases given before carry it with them to their
+// end; whoever cannot wait for that cancels the remediation.
+func (r *Registry) Revoke(ctx context.Context, by, id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.load(ctx); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(r.grants, func(g vigil.Grant) bool { return g.ID == id })
+	if i < 0 {
+		return vigil.Errorf(vigil.NotFound, "grant_not_found", "no grant %q", id).Hinted("vigil grant ls")
+	}
+	rec, err := revoked(r.grants[i], by, r.now())
+	if err != nil {
+		return err
+	}
+	if err := r.store.DeleteGrant(ctx, id, rec); err != nil {
+		return fmt.Errorf("revoke grant %s: %w", id, err)
+	}
+	r.grants = slices.Delete(r.grants, i, i+1)
+	return nil
+}
+
+// revoked is the record of a grant that ends.
+func revoked(g vigil.Grant, by string, now time.Time) (vigil.AuditRecord, error) {
+	detail, err := json.Marshal(g)
+	if err != nil {
+		return vigil.AuditRecord{}, fmt.Errorf("encode grant: %w", err)
+	}
+	return vigil.AuditRecord{
+		At: now, By: by, Verb: "grant.revoked", Object: g.Digest, Target: g.Target, From: g.Capability,
+		Message: fmt.Sprintf("%.19s may no longer %s on %s by %s", g.Digest, g.Capability, g.Target, g.ID), Detail: detail,
+	}, nil
+}
+
 // GrantRequired gives a module what its manifest asks for and it does not have
 // yet. It is how built-in modules keep their grants when an upgrade changes
 // their digest; a person who installs a module reads the list first.
@@ -131,7 +166,7 @@ func Allows(grants []vigil.Grant, capability, target string, now time.Time) erro
 		if !covers(g, capability, target) {
 			continue
 		}
-		if g.Expires.IsZero() || now.Before(g.Expires) {
+		if !over(g, now) {
 			return nil
 		}
 		expired = true
@@ -144,6 +179,9 @@ func Allows(grants []vigil.Grant, capability, target string, now time.Time) erro
 		With("capability", capability).With("target", target).
 		Hinted("vigil grant add MODULE %s %s", capability, target)
 }
+
+// over reports whether a grant has expired.
+func over(g vigil.Grant, now time.Time) bool { return !g.Expires.IsZero() && !now.Before(g.Expires) }
 
 func covers(g vigil.Grant, capability, target string) bool {
 	family, all := strings.CutSuffix(g.Capability, ".*")

@@ -26,13 +26,15 @@ type Checker interface {
 	Check(ctx context.Context, wasm []byte) (vigil.Manifest, error)
 }
 
-// Store keeps modules and grants. Both Put methods write the record in the
-// same transaction.
+// Store keeps modules and grants. What changes something writes its records in
+// the same transaction.
 type Store interface {
-	PutModule(ctx context.Context, row flow.ModuleRow, rec vigil.AuditRecord) (known bool, err error)
+	PutModule(ctx context.Context, row flow.ModuleRow, recs ...vigil.AuditRecord) (known bool, err error)
 	Modules(ctx context.Context) ([]vigil.Module, error)
 	ModuleBytes(ctx context.Context, digest string) ([]byte, error)
+	DeleteModule(ctx context.Context, digest string, recs ...vigil.AuditRecord) error
 	PutGrant(ctx context.Context, g vigil.Grant, rec vigil.AuditRecord) error
+	DeleteGrant(ctx context.Context, id string, rec vigil.AuditRecord) error
 	Grants(ctx context.Context) ([]vigil.Grant, error)
 }
 
@@ -42,6 +44,7 @@ type Store interface {
 type Registry struct {
 	store   Store
 	checker Checker
+	trust   Trust
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -51,9 +54,18 @@ type Registry struct {
 	grants  []vigil.Grant  // oldest first; guarded by mu
 }
 
+// Options are what a Registry needs.
+type Options struct {
+	Store   Store
+	Checker Checker
+	Trust   Trust
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
 // New makes a registry over a store.
-func New(store Store, checker Checker, log *slog.Logger, now func() time.Time) *Registry {
-	return &Registry{store: store, checker: checker, log: log, now: now}
+func New(o Options) *Registry {
+	return &Registry{store: o.Store, checker: o.Checker, trust: o.Trust, log: o.Log, now: o.Now}
 }
 
 // load reads the store at the first use. The caller holds mu.
@@ -77,11 +89,11 @@ func (r *Registry) load(ctx context.Context) error {
 
 // Upload checks and stores a module. Bytes that are there already are known
 // and change nothing.
-func (r *Registry) Upload(ctx context.Context, by string, wasm []byte, builtIn bool) (_ vigil.Module, known bool, err error) {
-	if len(wasm) > vigil.MaxModuleSize {
-		return vigil.Module{}, false, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", len(wasm), vigil.MaxModuleSize).With("limit", vigil.MaxModuleSize)
+func (r *Registry) Upload(ctx context.Context, u flow.Upload) (_ vigil.Module, known bool, err error) {
+	if len(u.Wasm) > vigil.MaxModuleSize {
+		return vigil.Module{}, false, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", len(u.Wasm), vigil.MaxModuleSize).With("limit", vigil.MaxModuleSize)
 	}
-	sum := sha256.Sum256(wasm)
+	sum := sha256.Sum256(u.Wasm)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
 	if m, err := r.Resolve(ctx, digest); err == nil {
 		return m, true, nil
@@ -90,16 +102,28 @@ func (r *Registry) Upload(ctx context.Context, by string, wasm []byte, builtIn b
 	}
 	// The check takes seconds the first time, so it runs outside the lock; two
 	// uploads of the same bytes at once are one to the store.
-	manifest, err := r.checker.Check(ctx, wasm)
+	manifest, signer, err := r.admit(ctx, u)
 	if err != nil {
 		return vigil.Module{}, false, err
 	}
-	row := flow.ModuleRow{Manifest: manifest, Wasm: wasm, Module: vigil.Module{
+	row := flow.ModuleRow{Manifest: manifest, Wasm: u.Wasm, Module: vigil.Module{
 		Digest: digest, Name: manifest.Name, Version: manifest.Version, Kind: manifest.Kind,
 		Requires: manifest.Requires, Idempotent: manifest.Idempotent,
-		Size: len(wasm), BuiltIn: builtIn, UploadedAt: r.now(), UploadedBy: by,
+		Size: len(u.Wasm), BuiltIn: u.BuiltIn, UploadedAt: r.now(), UploadedBy: u.By, SignedBy: signer,
 	}}
 	return r.put(ctx, row)
+}
+
+// admit says whether the bytes may be stored. The signature comes first: it
+// costs little, and what nobody trusted has signed is not even looked into.
+func (r *Registry) admit(ctx context.Context, u flow.Upload) (m vigil.Manifest, signer string, err error) {
+	if !u.BuiltIn {
+		if signer, err = r.trust.judge(u.Wasm, u.Signature); err != nil {
+			return m, "", err
+		}
+	}
+	m, err = r.checker.Check(ctx, u.Wasm)
+	return m, signer, err
 }
 
 func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, bool, error) {
@@ -115,13 +139,18 @@ func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, b
 	if err != nil {
 		return vigil.Module{}, false, fmt.Errorf("encode module %s: %w", row.Name, err)
 	}
-	known, err := r.store.PutModule(ctx, row, vigil.AuditRecord{
+	recs := []vigil.AuditRecord{{
 		At: row.UploadedAt, By: row.UploadedBy, Verb: "module.uploaded", Object: row.Digest, To: row.Name + "@" + row.Version, Detail: detail,
-	})
+	}}
+	if row.Grants = r.inherit(row.Module); len(row.Grants) > 0 {
+		recs = append(recs, carriedOver(row)...)
+	}
+	known, err := r.store.PutModule(ctx, row, recs...)
 	if err != nil {
 		return vigil.Module{}, false, fmt.Errorf("store module %s: %w", row.Name, err)
 	}
 	r.modules = append(r.modules, row.Module)
+	r.grants = append(r.grants, row.Grants...)
 	r.log.InfoContext(ctx, "module uploaded", "module", row.Name, "rev", row.Digest)
 	return row.Module, known, nil
 }
@@ -151,8 +180,8 @@ func (r *Registry) Bytes(ctx context.Context, digest string) ([]byte, error) {
 	return b, nil
 }
 
-// Action resolves a runbook's action: the module and what it was granted. It
-// must be of kind action.
+// Action resolves a runbook's action: the module and what it was granted and
+// still is. It must be of kind action.
 func (r *Registry) Action(ctx context.Context, ref string) (vigil.Module, []vigil.Grant, error) {
 	m, err := r.Resolve(ctx, ref)
 	if err != nil {
@@ -162,5 +191,6 @@ func (r *Registry) Action(ctx context.Context, ref string) (vigil.Module, []vigi
 		return vigil.Module{}, nil, vigil.Errorf(vigil.Invalid, "module_kind", "module %s is a %s, not an action", m.Name, m.Kind)
 	}
 	grants, err := r.Grants(ctx, m.Digest)
-	return m, grants, err
+	now := r.now()
+	return m, slices.DeleteFunc(grants, func(g vigil.Grant) bool { return over(g, now) }), err
 }

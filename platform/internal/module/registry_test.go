@@ -24,12 +24,32 @@ type shelf struct {
 	fail   error
 }
 
-func (s *shelf) PutModule(_ context.Context, row flow.ModuleRow, rec vigil.AuditRecord) (bool, error) {
+func (s *shelf) PutModule(_ context.Context, row flow.ModuleRow, recs ...vigil.AuditRecord) (bool, error) {
 	if s.fail != nil {
 		return false, s.fail
 	}
-	s.rows, s.audit = append(s.rows, row), append(s.audit, rec)
+	s.rows, s.audit = append(s.rows, row), append(s.audit, recs...)
+	s.grants = append(s.grants, row.Grants...)
 	return false, nil
+}
+
+func (s *shelf) DeleteModule(_ context.Context, digest string, recs ...vigil.AuditRecord) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	s.rows = slices.DeleteFunc(s.rows, func(r flow.ModuleRow) bool { return r.Digest == digest })
+	s.grants = slices.DeleteFunc(slices.Clone(s.grants), func(g vigil.Grant) bool { return g.Digest == digest })
+	s.audit = append(s.audit, recs...)
+	return nil
+}
+
+func (s *shelf) DeleteGrant(_ context.Context, id string, rec vigil.AuditRecord) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	s.grants = slices.DeleteFunc(slices.Clone(s.grants), func(g vigil.Grant) bool { return g.ID == id })
+	s.audit = append(s.audit, rec)
+	return nil
 }
 
 func (s *shelf) Modules(context.Context) ([]vigil.Module, error) {
@@ -55,13 +75,22 @@ func (s *shelf) PutGrant(_ context.Context, g vigil.Grant, rec vigil.AuditRecord
 
 func (s *shelf) Grants(context.Context) ([]vigil.Grant, error) { return s.grants, s.fail }
 
-// naming is a checker for bytes that say what they are: kind name version.
+// naming is a checker for bytes that say what they are: kind name version, and
+// after a colon what they ask for.
 type naming struct{}
 
 func (naming) Check(_ context.Context, wasm []byte) (vigil.Manifest, error) {
 	var m vigil.Manifest
 	if _, err := fmt.Sscan(string(wasm), &m.Kind, &m.Name, &m.Version); err != nil {
 		return m, vigil.Errorf(vigil.Invalid, "module_malformed", "no module")
+	}
+	m.Version = strings.TrimSuffix(m.Version, ":")
+	if _, asks, ok := strings.Cut(string(wasm), ":"); ok {
+		for ask := range strings.SplitSeq(asks, ",") {
+			capability, target, _ := strings.Cut(strings.TrimSpace(ask), " ")
+			m.Requires = append(m.Requires, vigil.Requirement{Capability: capability, Target: target, Why: "it does"})
+		}
+		return m, nil
 	}
 	if m.Kind == vigil.ActionModule {
 		m.Requires = []vigil.Requirement{{Capability: "service.restart", Target: "service:*", Why: "it restarts"}}
@@ -71,15 +100,19 @@ func (naming) Check(_ context.Context, wasm []byte) (vigil.Manifest, error) {
 
 func registry(t *testing.T) (*module.Registry, *shelf) {
 	t.Helper()
+	return trusting(module.Trust{})
+}
+
+func trusting(trust module.Trust) (*module.Registry, *shelf) {
 	at := time.Unix(1000, 0)
 	now := func() time.Time { at = at.Add(time.Second); return at }
 	s := &shelf{}
-	return module.New(s, naming{}, slog.New(slog.DiscardHandler), now), s
+	return module.New(module.Options{Store: s, Checker: naming{}, Trust: trust, Log: slog.New(slog.DiscardHandler), Now: now}), s
 }
 
 func upload(t *testing.T, r *module.Registry, text string) vigil.Module {
 	t.Helper()
-	m, _, err := r.Upload(t.Context(), "ann", []byte(text), false)
+	m, _, err := r.Upload(t.Context(), flow.Upload{By: "ann", Wasm: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +126,7 @@ func TestUpload_StoresOnceUnderTheDigest(t *testing.T) {
 	if len(first.Digest) != 71 || first.UploadedBy != "ann" || first.Size != 22 {
 		t.Errorf("module %+v", first)
 	}
-	again, known, err := r.Upload(t.Context(), "bob", []byte("policy threshold 1.0.0"), false)
+	again, known, err := r.Upload(t.Context(), flow.Upload{By: "bob", Wasm: []byte("policy threshold 1.0.0")})
 	if err != nil || !known || cmp.Diff(first, again) != "" {
 		t.Errorf("second upload = %+v, %v, %v", again, known, err)
 	}
@@ -109,17 +142,17 @@ func TestUpload_StoresOnceUnderTheDigest(t *testing.T) {
 func TestUpload_RefusesAndKeepsNothing(t *testing.T) {
 	t.Parallel()
 	r, s := registry(t)
-	if _, _, err := r.Upload(t.Context(), "ann", make([]byte, vigil.MaxModuleSize+1), false); vigil.KindOf(err) != vigil.TooLarge {
+	if _, _, err := r.Upload(t.Context(), flow.Upload{By: "ann", Wasm: make([]byte, vigil.MaxModuleSize+1)}); vigil.KindOf(err) != vigil.TooLarge {
 		t.Errorf("large module: %v", err)
 	}
-	if _, _, err := r.Upload(t.Context(), "ann", []byte("x"), false); vigil.CodeOf(err) != "module_malformed" {
+	if _, _, err := r.Upload(t.Context(), flow.Upload{By: "ann", Wasm: []byte("x")}); vigil.CodeOf(err) != "module_malformed" {
 		t.Errorf("malformed module: %v", err)
 	}
 	if list, _ := r.List(t.Context()); len(list) != 0 {
 		t.Errorf("list %v", list)
 	}
 	s.fail = vigil.Errorf(vigil.Internal, "storage_failed", "disk")
-	if _, _, err := r.Upload(t.Context(), "ann", []byte("policy threshold 1.0.0"), false); vigil.CodeOf(err) != "storage_failed" {
+	if _, _, err := r.Upload(t.Context(), flow.Upload{By: "ann", Wasm: []byte("policy threshold 1.0.0")}); vigil.CodeOf(err) != "storage_failed" {
 		t.Errorf("failed store: %v", err)
 	}
 	s.fail = nil
@@ -167,7 +200,7 @@ func TestRegistry_ReadsWhatAnEarlierOneStored(t *testing.T) {
 	if _, err := r.GrantRequired(t.Context(), "vigil", m.Digest); err != nil {
 		t.Fatal(err)
 	}
-	later := module.New(s, naming{}, slog.New(slog.DiscardHandler), time.Now)
+	later := module.New(module.Options{Store: s, Checker: naming{}, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	got, grants, err := later.Action(t.Context(), "restart-service")
 	if err != nil || got.Digest != m.Digest || len(grants) != 1 || grants[0].Capability != "service.restart" {
 		t.Errorf("Action = %+v, %+v, %v", got, grants, err)
@@ -197,9 +230,9 @@ func TestGrant_IsBoundToADigestAndAudited(t *testing.T) {
 	if last := s.audit[len(s.audit)-1]; last.Verb != "grant.given" || last.Object != one.Digest || last.Target != "service:web-*" {
 		t.Errorf("audit %+v", last)
 	}
-	two := upload(t, r, "action restart-service 2.0.0")
+	two := upload(t, r, "action restart-service 2.0.0: service.stop service:web")
 	if grants, err := r.Grants(t.Context(), two.Digest); err != nil || len(grants) != 0 {
-		t.Errorf("a new digest has %d grants, %v", len(grants), err)
+		t.Errorf("a new digest that asks for more has %d grants, %v", len(grants), err)
 	}
 	if all, err := r.Grants(t.Context(), ""); err != nil || len(all) != 1 {
 		t.Errorf("all grants: %v, %v", all, err)

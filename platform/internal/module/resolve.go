@@ -19,6 +19,11 @@ func (r *Registry) Resolve(ctx context.Context, ref string) (vigil.Module, error
 	if err := r.load(ctx); err != nil {
 		return vigil.Module{}, err
 	}
+	return r.find(ref)
+}
+
+// find is Resolve for who holds mu.
+func (r *Registry) find(ref string) (vigil.Module, error) {
 	if hex, ok := strings.CutPrefix(ref, "sha256:"); ok {
 		return r.byDigest(ref, hex)
 	}

@@ -3,14 +3,18 @@ package wasm
 import (
 	"strings"
 
+	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/abi"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
+// signature is a function type.
+type signature = binary.Signature
+
 // sig spells a signature: i is i32, I is i64.
 func sig(params, results string) signature {
 	types := strings.NewReplacer("i", "\x7f", "I", "\x7e")
-	return signature{types.Replace(params), types.Replace(results)}
+	return signature{Params: types.Replace(params), Results: types.Replace(results)}
 }
 
 // export is a function that the host calls in a guest.
@@ -41,18 +45,18 @@ func exportsOf(kind vigil.ModuleKind) []export {
 
 // checkImports holds the module's imports against the host's functions: only
 // those, with exactly their signatures.
-func (s *shape) checkImports(host []hostFunc) error {
+func checkImports(s *binary.Shape, host []hostFunc) error {
 	known := map[[2]string]signature{}
 	for _, f := range host {
 		known[[2]string{f.module, f.name}] = f.sig
 	}
-	for _, im := range s.imports {
-		want, ok := known[[2]string{im.module, im.name}]
+	for _, im := range s.Imports {
+		want, ok := known[[2]string{im.Module, im.Name}]
 		if !ok {
-			return refuse("module_import", "import", im.offset, "import %s.%s is none that Vigil offers", im.module, im.name)
+			return binary.Refuse("module_import", "import", im.Offset, "import %s.%s is none that Vigil offers", im.Module, im.Name)
 		}
-		if s.types[im.typ] != want {
-			return refuse("module_import", "import", im.offset, "import %s.%s has another signature", im.module, im.name)
+		if s.Types[im.Type] != want {
+			return binary.Refuse("module_import", "import", im.Offset, "import %s.%s has another signature", im.Module, im.Name)
 		}
 	}
 	return nil
@@ -61,31 +65,31 @@ func (s *shape) checkImports(host []hostFunc) error {
 // checkExports holds the module's exports against the ABI for its kind. What
 // else it exports is never called and does not matter, except a name of ours
 // that we do not know, and _start: a program that runs once is no module.
-func (s *shape) checkExports(kind vigil.ModuleKind, end int) error {
-	own := map[string]exported{}
-	for _, e := range s.exports {
-		if e.name == "_start" {
-			return refuse("module_export", "export", e.offset, "export _start: this is a program, not a module").
+func checkExports(s *binary.Shape, kind vigil.ModuleKind, end int) error {
+	own := map[string]binary.Export{}
+	for _, e := range s.Exports {
+		if e.Name == "_start" {
+			return binary.Refuse("module_export", "export", e.Offset, "export _start: this is a program, not a module").
 				Hinted("build it as a reactor, for Go with -buildmode=c-shared")
 		}
-		own[e.name] = e
+		own[e.Name] = e
 	}
-	if mem, ok := own[abi.ExportMemory]; !ok || mem.kind != 2 {
-		return refuse("module_export", "export", end, "export %s is missing", abi.ExportMemory)
+	if mem, ok := own[abi.ExportMemory]; !ok || mem.Kind != 2 {
+		return binary.Refuse("module_export", "export", end, "export %s is missing", abi.ExportMemory)
 	}
 	for _, want := range exportsOf(kind) {
 		e, ok := own[want.name]
 		if !ok && want.required {
-			return refuse("module_export", "export", end, "export %s is missing; every %s module has it", want.name, kind)
+			return binary.Refuse("module_export", "export", end, "export %s is missing; every %s module has it", want.name, kind)
 		}
-		if ok && (e.kind != 0 || e.index >= len(s.functions) || s.types[s.functions[e.index]] != want.sig) {
-			return refuse("module_export", "export", e.offset, "export %s has another signature", want.name)
+		if ok && (e.Kind != 0 || e.Index >= len(s.Functions) || s.Types[s.Functions[e.Index]] != want.sig) {
+			return binary.Refuse("module_export", "export", e.Offset, "export %s has another signature", want.name)
 		}
 		delete(own, want.name)
 	}
 	for name, e := range own {
 		if strings.HasPrefix(name, "vigil_") {
-			return refuse("module_export", "export", e.offset, "export %s is not part of ABI %d", name, abi.Version)
+			return binary.Refuse("module_export", "export", e.Offset, "export %s is not part of ABI %d", name, abi.Version)
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func (e *Engine) RunAction(ctx context.Context, digest string, bytes func() ([]b
 		ctx, cancel = context.WithTimeout(ctx, vigil.DefaultTimeout.D())
 		defer cancel()
 	}
-	inst.world.caller, inst.world.waits = calls, refill
+	inst.patience, inst.world.caller, inst.world.waits = 0, calls, refill
 	out, err := inst.run(ctx, in)
 	dropped := inst.world.log.dropped
 	lines := inst.world.log.take()
@@ -92,6 +92,6 @@ func (i *instance) run(ctx context.Context, in vigil.ActionInput) (vigil.ActionO
 	if err := json.Unmarshal(append([]byte(nil), b...), &out); err != nil {
 		return vigil.ActionOutput{}, i.failed(ctx, trap("guest_bad_reply", "answer is no ActionOutput: %s", err))
 	}
-	out.Code, out.Message = cut(out.Code, maxNameLength), cut(out.Message, maxMessage)
+	out.Code, out.Message = cut(out.Code, maxName), cut(out.Message, maxMessage)
 	return out, nil
 }

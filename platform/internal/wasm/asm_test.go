@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -146,3 +147,6 @@ func sleb(v int64) (b []byte) {
 
 // huge is 2³²−1 as LEB128: what a bomb claims to hold.
 func huge() []byte { return appendUint(nil, 1<<32-1) }
+
+// appendUint appends v as unsigned LEB128.
+func appendUint(dst []byte, v uint64) []byte { return binary.AppendUvarint(dst, v) }

@@ -2,20 +2,28 @@
 // users upload. It alone imports wazero.
 //
 // It promises its callers that a hostile guest costs at most its own call.
-// Three things carry that promise. A checker walks the sections of an upload
-// and holds every count against a limit before the runtime sees a byte, since
-// a runtime that believes a fourteen-byte file's claim of four billion imports
-// takes the process with it. The bytes that pass are rewritten without custom
-// sections and with a forced table maximum, so that what is compiled is only
-// what was checked. And every integer that a running guest hands out, as a
-// pointer, a length or a decision, is checked before use; memory of a guest is
-// copied, never kept.
+// Package binary reads an upload before the runtime sees a byte, holds every
+// count against a limit, and writes the code that is compiled: metered code,
+// which pays for what it does with fuel and stops when it has none. A call
+// starts with a full tank, and with more for a larger message. At its yield
+// points a guest comes by the host, which ends the call if its time is over and
+// gives its seat to a guest that waits; there are fewer seats than processors,
+// so that a collection never waits for all. The memory of all guests together
+// has a budget and lies outside the collector's heap. And every integer that a
+// running guest hands out, as a pointer, a length or a decision, is checked
+// before use; memory of a guest is copied, never kept.
 //
-// A call that traps, runs out of time or answers nonsense ends its instance:
+// A call that traps, runs out of fuel or answers nonsense ends its instance:
 // the state of a guest after a trap is anybody's guess, so the instance is
-// discarded, the error says why (guest_trap, guest_deadline, guest_memory,
-// guest_bad_pointer, guest_bad_reply, guest_quota) and each later call answers
-// guest_closed until the caller opens a new one.
+// discarded, the error says why (guest_fuel, guest_stack, guest_memory,
+// guest_deadline, guest_trap, guest_bad_pointer, guest_bad_reply, guest_quota)
+// and each later call answers guest_closed until the caller opens a new one. A
+// module whose guests do so again and again is held back for a while, longer
+// each time, and OpenPolicy and RunAction say module_quarantined. Stats tells
+// what each module costs.
+//
+// An upload plays the vectors of its manifest twice, compiled and interpreted,
+// and is refused as module_divergent if the answers differ.
 //
 // Guests see nothing of the machine. WASI is our own: no arguments, no
 // environment, no files, no sockets. A policy's clock is the time of its

@@ -1,17 +1,20 @@
 package wasm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -20,75 +23,81 @@ type Options struct {
 	CacheDir    string        // of compiled modules; made with mode 0700; "" keeps none
 	Log         *slog.Logger  // nil discards
 	MemoryPages uint32        // most memory of one guest, in pages of 64 KiB; 0 means 1024
+	Memory      int64         // most bytes of all guests together; 0 means 1 GiB
 	Deadline    time.Duration // of one call of a policy; 0 means 500ms
+	PolicyFuel  int64         // of one call of a policy; 0 means 200 million; what a message holds comes on top
+	ActionFuel  int64         // of one run of an action; 0 means 5,000 million
+	Running     int           // guests that run at once; 0 means one less than there are processors, at least 1
+	Strikes     int           // traps in a row of bad behaviour that bring a module into quarantine; 0 means 5
+}
+
+// filled returns the options with their defaults.
+func (o Options) filled() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.MemoryPages = min(cmp.Or(o.MemoryPages, defaultPages), 1<<16)
+	o.Memory = cmp.Or(o.Memory, defaultMemory)
+	o.Deadline = cmp.Or(o.Deadline, 500*time.Millisecond)
+	o.PolicyFuel = cmp.Or(o.PolicyFuel, defaultPolicyFuel)
+	o.ActionFuel = cmp.Or(o.ActionFuel, defaultActionFuel)
+	o.Running = cmp.Or(o.Running, max(1, runtime.GOMAXPROCS(0)-1))
+	o.Strikes = cmp.Or(o.Strikes, defaultStrikes)
+	return o
 }
 
 // Engine compiles and runs guests. It is safe for concurrent use.
 type Engine struct {
-	log      *slog.Logger
-	deadline time.Duration
-	pages    uint32
-	host     []hostFunc
-	runtime  wazero.Runtime
-	cache    wazero.CompilationCache
-	refills  sync.WaitGroup // goroutines that make spare instances; Close waits
+	o       Options
+	log     *slog.Logger
+	memory  budget
+	seats   *seats
+	host    []hostFunc
+	runtime wazero.Runtime
+	cache   wazero.CompilationCache
+	refills sync.WaitGroup // goroutines that make spare instances; Close waits
 
-	mu     sync.Mutex
-	guests map[string]*guest // by digest; guarded by mu
-	clock  uint64            // counts uses, for the least recent; guarded by mu
-	closed bool              // guarded by mu
+	mu      sync.Mutex
+	guests  map[string]*guest // by digest; guarded by mu
+	tallies map[string]*tally // by digest; guarded by mu
+	clock   uint64            // counts uses, for the least recent; guarded by mu
+	closed  bool              // guarded by mu
 }
 
 // New makes an engine. Its owner closes it when no call is under way.
 func New(ctx context.Context, o Options) (_ *Engine, err error) {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.MemoryPages == 0 {
-		o.MemoryPages = defaultPages
-	}
-	o.MemoryPages = min(o.MemoryPages, 1<<16)
-	if o.Deadline == 0 {
-		o.Deadline = 500 * time.Millisecond
-	}
+	o = o.filled()
 	cache, err := openCache(o.CacheDir)
 	if err != nil {
 		return nil, err
 	}
-	config := interruptible(wazero.NewRuntimeConfigCompiler()).
-		WithCompilationCache(cache).
-		WithMemoryLimitPages(o.MemoryPages).
-		WithDebugInfoEnabled(false).
-		WithCoreFeatures(guestFeatures)
 	e := &Engine{
-		log:      o.Log,
-		deadline: o.Deadline,
-		pages:    o.MemoryPages,
-		host:     hostFuncs(),
-		runtime:  wazero.NewRuntimeWithConfig(ctx, config),
-		cache:    cache,
-		guests:   map[string]*guest{},
+		o:       o,
+		log:     o.Log,
+		memory:  budget{limit: o.Memory},
+		seats:   newSeats(o.Running),
+		host:    hostFuncs(),
+		cache:   cache,
+		guests:  map[string]*guest{},
+		tallies: map[string]*tally{},
 	}
-	if err := e.offer(ctx); err != nil {
+	e.runtime = wazero.NewRuntimeWithConfig(ctx, e.limits(wazero.NewRuntimeConfigCompiler()).WithCompilationCache(cache))
+	if err := offer(ctx, e.runtime, e.host); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
 	return e, nil
+}
+
+// limits are those of every runtime of this engine. Interruption is left off:
+// the meter's code stops by itself, at a fifteenth of the price.
+func (e *Engine) limits(c wazero.RuntimeConfig) wazero.RuntimeConfig {
+	return c.WithMemoryLimitPages(e.o.MemoryPages).WithDebugInfoEnabled(false).WithCoreFeatures(guestFeatures)
 }
 
 // guestFeatures are what today's toolchains emit for a reactor. Vectors,
 // threads, tail calls, exceptions and garbage collection are not among them.
 const guestFeatures = api.CoreFeatureMutableGlobal | api.CoreFeatureSignExtensionOps | api.CoreFeatureMultiValue |
 	api.CoreFeatureNonTrappingFloatToIntConversion | api.CoreFeatureBulkMemoryOperations | api.CoreFeatureReferenceTypes
-
-// interruptible chooses how a guest that runs too long is stopped, and is the
-// only place that does. The runtime's own way costs an exit to Go at every
-// loop header, 60 to 80 ns a sample and 2.4 µs a call, and a recursion without
-// a loop is stopped by the end of its stack only. Metering the module's code
-// while it is checked would be cheaper and deterministic; it would replace this
-// function.
-func interruptible(c wazero.RuntimeConfig) wazero.RuntimeConfig {
-	return c.WithCloseOnContextDone(true)
-}
 
 // openCache opens the directory of compiled modules. What lies there is native
 // code that will be run, so nobody else may write to it.
@@ -109,16 +118,17 @@ func openCache(dir string) (wazero.CompilationCache, error) {
 	return cache, nil
 }
 
-// offer makes the host's functions known to the runtime.
-func (e *Engine) offer(ctx context.Context) error {
+// offer makes the host's functions known to the runtime, and with them the one
+// that only the meter may call.
+func offer(ctx context.Context, r wazero.Runtime, host []hostFunc) error {
 	builders := map[string]wazero.HostModuleBuilder{}
-	for _, f := range e.host {
+	for _, f := range append([]hostFunc{yield()}, host...) {
 		b, ok := builders[f.module]
 		if !ok {
-			b = e.runtime.NewHostModuleBuilder(f.module)
+			b = r.NewHostModuleBuilder(f.module)
 			builders[f.module] = b
 		}
-		b.NewFunctionBuilder().WithGoModuleFunction(f.goFunc(), []byte(f.sig.params), []byte(f.sig.results)).Export(f.name)
+		b.NewFunctionBuilder().WithGoModuleFunction(f.goFunc(), []byte(f.sig.Params), []byte(f.sig.Results)).Export(f.name)
 	}
 	for name, b := range builders {
 		if _, err := b.Instantiate(ctx); err != nil {
@@ -129,16 +139,35 @@ func (e *Engine) offer(ctx context.Context) error {
 }
 
 // Check says whether a module may be stored: it keeps every limit, imports and
-// exports what the ABI says, compiles, and makes an instance that lives. The
-// errors of a module are Invalid and name section, offset and limit.
+// exports what the ABI says, compiles, makes an instance that lives, and says
+// the same to its own vectors when it is compiled and interpreted. The errors of a module are Invalid and name section, offset and limit.
 func (e *Engine) Check(ctx context.Context, module []byte) (vigil.Manifest, error) {
 	g, err := e.acquire(ctx, digestOf(module), func() ([]byte, error) { return module, nil })
 	if err != nil {
 		return vigil.Manifest{}, err
 	}
 	defer e.release(ctx, g)
-	e.drop(ctx, g)
+	defer e.drop(ctx, g)
+	if e.proven(g) {
+		return g.manifest, nil
+	}
+	s, err := binary.Inspect(module)
+	if err != nil {
+		return vigil.Manifest{}, err
+	}
+	if err := e.prove(ctx, g, s.Code); err != nil {
+		return vigil.Manifest{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g.proven = true
 	return g.manifest, nil
+}
+
+func (e *Engine) proven(g *guest) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return g.proven
 }
 
 // Close ends the engine: it waits for instances in the making and frees all

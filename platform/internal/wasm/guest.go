@@ -5,10 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -18,11 +21,14 @@ type guest struct {
 	turn     chan struct{} // holds one token: whoever has it compiles; the fields below are written under it
 	compiled wazero.CompiledModule
 	manifest vigil.Manifest
+	pages    int // of memory at the start
+	tally    *tally
 
 	// The following are guarded by Engine.mu.
 	users  int
 	used   uint64    // when last acquired, by Engine.clock
 	spare  *instance // pristine, ready for the next one who asks
+	proven bool      // its vectors were played
 	wanted bool      // an action that is run: it shall have a spare
 	making bool      // a goroutine makes a spare
 }
@@ -37,6 +43,9 @@ func digestOf(module []byte) string {
 // the others wait: two first instances at once would race for the cache file.
 // The caller releases what it got.
 func (e *Engine) acquire(ctx context.Context, digest string, bytes func() ([]byte, error)) (*guest, error) {
+	if err := e.admit(digest); err != nil {
+		return nil, err
+	}
 	g, err := e.entry(digest)
 	if err != nil {
 		return nil, err
@@ -131,12 +140,13 @@ func (e *Engine) compile(ctx context.Context, g *guest, bytes func() ([]byte, er
 		return err
 	}
 	start := time.Now()
-	compiled, err := e.runtime.CompileModule(ctx, s.code)
+	workers := experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
+	compiled, err := e.runtime.CompileModule(workers, s.Code)
 	if err != nil {
 		return vigil.Errorf(vigil.Invalid, "module_invalid", "module does not compile: %s", firstLine(err)).With("section", "code")
 	}
-	g.manifest = manifest
-	first, err := e.instantiate(ctx, g, compiled)
+	g.manifest, g.pages, g.tally = manifest, s.Pages, e.tallyOf(g.digest, manifest)
+	first, err := e.instantiate(ctx, g, e.runtime, compiled)
 	if err != nil {
 		_ = compiled.Close(ctx) // documented never to fail
 		return err
@@ -149,26 +159,26 @@ func (e *Engine) compile(ctx context.Context, g *guest, bytes func() ([]byte, er
 }
 
 // examine does all of a check that needs no runtime.
-func (e *Engine) examine(module []byte) (*shape, vigil.Manifest, error) {
-	s, err := inspect(module)
+func (e *Engine) examine(module []byte) (*binary.Shape, vigil.Manifest, error) {
+	s, err := binary.Inspect(module)
 	if err != nil {
 		return nil, vigil.Manifest{}, err
 	}
-	if s.pages > int(e.pages) {
-		return nil, vigil.Manifest{}, refuse("module_memory_limit", "memory", len(module), "module starts with %d pages of memory, the limit is %d", s.pages, e.pages).With("limit", e.pages)
+	if s.Pages > int(e.o.MemoryPages) {
+		return nil, vigil.Manifest{}, binary.Refuse("module_memory_limit", "memory", len(module), "module starts with %d pages of memory, the limit is %d", s.Pages, e.o.MemoryPages).With("limit", e.o.MemoryPages)
 	}
-	if s.manifest == nil {
-		return nil, vigil.Manifest{}, refuse("module_manifest", "custom", len(module), "section %s is missing", vigil.ManifestSection).
+	if s.Manifest == nil {
+		return nil, vigil.Manifest{}, binary.Refuse("module_manifest", "custom", len(module), "section %s is missing", vigil.ManifestSection).
 			Hinted("vigil module build embeds module.yaml as the manifest")
 	}
-	manifest, err := vigil.ParseManifest(s.manifest)
+	manifest, err := vigil.ParseManifest(s.Manifest)
 	if err != nil {
 		return nil, vigil.Manifest{}, vigil.AsError(err).With("section", vigil.ManifestSection)
 	}
-	if err := s.checkImports(e.host); err != nil {
+	if err := checkImports(s, e.host); err != nil {
 		return nil, vigil.Manifest{}, err
 	}
-	return s, manifest, s.checkExports(manifest.Kind, len(module))
+	return s, manifest, checkExports(s, manifest.Kind, len(module))
 }
 
 // drop closes the first instance of a module that was only checked.
@@ -191,7 +201,7 @@ func (e *Engine) fresh(ctx context.Context, g *guest) (*instance, error) {
 	if i != nil {
 		return i, nil
 	}
-	return e.instantiate(ctx, g, g.compiled)
+	return e.instantiate(ctx, g, e.runtime, g.compiled)
 }
 
 // refill makes a new spare in the background. The goroutine counts as a user
@@ -206,7 +216,7 @@ func (e *Engine) refill(ctx context.Context, g *guest) {
 	g.making = true
 	ctx = context.WithoutCancel(ctx)
 	e.refills.Go(func() {
-		i, err := e.instantiate(ctx, g, g.compiled)
+		i, err := e.instantiate(ctx, g, e.runtime, g.compiled)
 		if err != nil {
 			e.log.WarnContext(ctx, "no spare instance", "module", g.manifest.Name, "rev", g.digest, "err", err)
 		}

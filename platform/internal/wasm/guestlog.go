@@ -43,6 +43,11 @@ func (l *guestLog) add(line string) {
 	l.lines = append(l.lines, line)
 }
 
+// empty reports whether there is nothing to take.
+func (l *guestLog) empty() bool {
+	return len(l.lines) == 0 && len(l.partial) == 0 && l.dropped == 0 && l.crash == ""
+}
+
 // take returns the lines of the call and starts anew.
 func (l *guestLog) take() []string {
 	if len(l.partial) > 0 {

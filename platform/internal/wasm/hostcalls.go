@@ -61,7 +61,7 @@ func hostCall(ctx context.Context, w *world, mem memory, args []uint64) uint64 {
 	if w.waits != nil {
 		w.waits()
 	}
-	w.reply = w.caller.Call(ctx, string(op), req)
+	w.turn.away(ctx, func() { w.reply = w.caller.Call(ctx, string(op), req) })
 	if len(w.reply) > maxReply {
 		w.reply = nil
 		return uint64(unsupported)

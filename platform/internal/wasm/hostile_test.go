@@ -3,12 +3,9 @@ package wasm
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -83,7 +80,7 @@ func TestCheck_RefusesWhatTheABIDoesNotSay(t *testing.T) {
 		"two manifests":         {assembly{extra: asmCustom(vigil.ManifestSection, "{}")}, "module_manifest"},
 		"bad manifest":          {assembly{noManifest: true, extra: asmCustom(vigil.ManifestSection, `{"schema":1,"power":9000}`)}, "module_manifest"},
 		"body does not check":   {assembly{bodies: map[string][]byte{"vigil_eval": {0x0b}}}, "module_invalid"},
-		"vector instruction":    {assembly{bodies: map[string][]byte{"vigil_abi_v1": {0xfd, 0x0c, 0x0b}}}, "module_invalid"},
+		"vector instruction":    {assembly{bodies: map[string][]byte{"vigil_abi_v1": {0xfd, 0x0c, 0x0b}}}, "module_opcode"},
 		"bodies missing":        {assembly{sections: map[byte][]byte{10: vec()}}, "module_malformed"},
 		"buffer outside":        {assembly{bodies: map[string][]byte{"vigil_buffer": cat([]byte{0x41}, sleb(1<<30), []byte{0x0b})}}, "guest_bad_pointer"},
 		"buffer not aligned":    {assembly{bodies: map[string][]byte{"vigil_buffer": cat([]byte{0x41}, sleb(1025), []byte{0x0b})}}, "guest_bad_pointer"},
@@ -105,6 +102,9 @@ func TestCheck_SurvivesTheImportBomb(t *testing.T) {
 		t.Errorf("Check = %v", err)
 	}
 }
+
+// recursive is the body of vigil_eval that calls itself.
+var recursive = []byte{0x20, 0, 0x20, 1, 0x10, 5, 0x0b}
 
 // endless is a body whose loop never ends.
 var endless = []byte{0x03, 0x40, 0x0c, 0x00, 0x0b, 0x00, 0x0b}
@@ -132,8 +132,8 @@ func TestEval_EndsAHostileCallWithItsCode(t *testing.T) { //nolint:tparallel // 
 		code string
 		kind vigil.Kind
 	}{
-		"infinite loop":        {assembly{}, endless, "guest_deadline", vigil.Timeout},
-		"recursion":            {assembly{}, []byte{0x20, 0, 0x20, 1, 0x10, 5, 0x0b}, "guest_trap", vigil.Invalid},
+		"infinite loop":        {assembly{}, endless, "guest_fuel", vigil.Invalid},
+		"recursion":            {assembly{}, recursive, "guest_stack", vigil.Invalid},
 		"trap":                 {assembly{}, []byte{0x00, 0x0b}, "guest_trap", vigil.Invalid},
 		"memory":               {assembly{}, growing, "guest_memory", vigil.Invalid},
 		"reply outside":        {assembly{}, answer(0x7fff0000, 1<<16), "guest_bad_pointer", vigil.Invalid},
@@ -150,20 +150,12 @@ func TestEval_EndsAHostileCallWithItsCode(t *testing.T) { //nolint:tparallel // 
 		"errno nobody defined": {assembly{}, cat([]byte{0x42}, sleb(-99), []byte{0x0b}), "guest_refused", vigil.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deadline := 5 * time.Second
-			if c.kind == vigil.Timeout {
-				deadline = 100 * time.Millisecond
-			}
-			e := newEngine(t, Options{MemoryPages: 80, Deadline: deadline})
+			e := newEngine(t, Options{MemoryPages: 80})
 			c.a.bodies = map[string][]byte{"vigil_eval": c.eval}
 			p := openPolicy(t, e, c.a.bytes(t))
-			start := time.Now()
 			_, err := p.Eval(t.Context(), ask(1))
 			if vigil.CodeOf(err) != c.code || vigil.KindOf(err) != c.kind {
 				t.Fatalf("Eval = %v (%s), want code %s", err, vigil.CodeOf(err), c.code)
-			}
-			if took := time.Since(start); took > 3*time.Second && c.kind == vigil.Timeout {
-				t.Errorf("took %s", took)
 			}
 			if c.code == "guest_refused" {
 				return // an answer like any other: the instance lives on
@@ -210,53 +202,12 @@ func TestEval_ReadsDecisionsAndBoundsThem(t *testing.T) {
 
 func TestEval_AsCancelledByItsCallerIsNoFaultOfTheGuest(t *testing.T) {
 	t.Parallel()
-	p := openPolicy(t, newEngine(t, Options{}), assembly{bodies: map[string][]byte{"vigil_eval": endless}}.bytes(t))
+	p := openPolicy(t, newEngine(t, Options{PolicyFuel: forever}), assembly{bodies: map[string][]byte{"vigil_eval": endless}}.bytes(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	go cancel() // the guest loops until this lands
 	if _, err := p.Eval(ctx, ask(1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Eval = %v, want context.Canceled", err)
 	}
-}
-
-func TestEngine_AnEndlessGuestLeavesOthersAloneAndNoGoroutine(t *testing.T) {
-	before := goleak.IgnoreCurrent()
-	e, err := New(t.Context(), Options{Deadline: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bad := openPolicy(t, e, assembly{bodies: map[string][]byte{"vigil_eval": endless}}.bytes(t))
-	good := openPolicy(t, e, assembly{}.bytes(t))
-	done := make(chan error)
-	go func() {
-		_, err := bad.Eval(context.Background(), ask(1))
-		done <- err
-	}()
-	served, gc := 0, time.Duration(0)
-	for running := true; running; served++ {
-		select {
-		case err := <-done:
-			if running = false; vigil.CodeOf(err) != "guest_deadline" {
-				t.Errorf("endless guest: %v", err)
-			}
-		default:
-			if _, err := good.Eval(t.Context(), ask(1)); err != nil {
-				t.Fatal(err)
-			}
-			if served%50 == 0 {
-				start := time.Now()
-				runtime.GC()
-				gc = max(gc, time.Since(start))
-			}
-		}
-	}
-	t.Logf("%d calls of another guest meanwhile, longest collection %s", served, gc)
-	if served < 10 {
-		t.Errorf("only %d calls of another guest meanwhile", served)
-	}
-	if err := errors.Join(bad.Close(t.Context()), good.Close(t.Context()), e.Close(t.Context())); err != nil {
-		t.Error(err)
-	}
-	goleak.VerifyNone(t, before)
 }
 
 func TestEngine_ForgetsTheLeastRecentlyUsedOfIdleModules(t *testing.T) {

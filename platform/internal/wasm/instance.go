@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/sys"
+	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/abi"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -24,102 +23,128 @@ const startTime = 10 * time.Second
 // instance is one running copy of a guest, with a memory of its own. It
 // belongs to one goroutine at a time.
 type instance struct {
-	name   string // of the module, for messages
-	mod    api.Module
-	mem    memory
-	world  *world
-	seed   *rand.ChaCha8    // of a policy's random numbers; nil for an action
-	now    *evaluationClock // of a policy; nil for an action
-	buffer api.Function
-	ptr    uint32 // where the guest's buffer lies
-	room   uint32 // how much fits into it
-	limit  uint32 // most bytes of memory it may have
-	stack  [4]uint64
-	dead   bool
+	name     string // of the module, for messages
+	tally    *tally
+	strikes  int // how many traps bring the module into quarantine
+	mod      api.Module
+	mem      memory
+	space    *region
+	world    *world
+	visit    visit
+	random   *evaluationRandom // of a policy; nil for an action
+	now      *evaluationClock  // of a policy; nil for an action
+	buffer   api.Function
+	fuel     api.MutableGlobal
+	frames   api.Global    // room for frames that is left
+	tank     int64         // fuel of one call
+	extra    int64         // fuel of this call, for the size of its message
+	patience time.Duration // how long a call may take; 0 as long as its context
+	spent    int64         // fuel of the last call
+	ptr      uint32        // where the guest's buffer lies
+	room     uint32        // how much fits into it
+	limit    uint32        // most bytes of memory it may have
+	stack    [4]uint64
+	dead     bool
+}
+
+// newInstance sets up an instance but for its guest.
+func (e *Engine) newInstance(g *guest) *instance {
+	w := &world{level: abi.LevelInfo, turn: turn{seats: e.seats}}
+	i := &instance{
+		name: g.manifest.Name, tally: g.tally, strikes: e.o.Strikes, world: w, visit: visit{world: w},
+		tank: e.o.ActionFuel, patience: startTime, limit: uint32(min(uint64(e.o.MemoryPages)*wasmPage, 1<<32-1)),
+	}
+	w.clock, w.random = realClock{time.Now()}, crand.Reader
+	if g.manifest.Kind == vigil.PolicyModule {
+		i.tank, i.now, i.random = e.o.PolicyFuel, &evaluationClock{}, &evaluationRandom{}
+		w.clock, w.random = i.now, i.random
+	}
+	g.tally.instances.Add(1)
+	return i
 }
 
 // instantiate makes an instance and tries its buffer.
-func (e *Engine) instantiate(ctx context.Context, g *guest, compiled wazero.CompiledModule) (*instance, error) {
-	i := &instance{name: g.manifest.Name, world: &world{level: abi.LevelInfo}, limit: uint32(min(uint64(e.pages)*wasmPage, 1<<32-1))}
-	if g.manifest.Kind == vigil.PolicyModule {
-		i.now, i.seed = &evaluationClock{}, rand.NewChaCha8([32]byte{})
-		i.world.clock, i.world.random = i.now, i.seed
-	} else {
-		i.world.clock, i.world.random = realClock{time.Now()}, crand.Reader
+func (e *Engine) instantiate(ctx context.Context, g *guest, r wazero.Runtime, compiled wazero.CompiledModule) (_ *instance, err error) {
+	i := e.newInstance(g)
+	if i.space, err = e.memory.reserve(uint64(g.pages)*wasmPage, uint64(i.limit)); err != nil {
+		i.close(ctx)
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	config := wazero.NewModuleConfig().WithName("").WithStartFunctions(abi.ExportInitialize)
-	mod, err := e.runtime.InstantiateModule(i.world.enter(ctx), compiled, config)
+	mod, err := r.InstantiateModule(experimental.WithMemoryAllocator(ctx, i.space), compiled, passive())
 	if err != nil {
 		return nil, i.failed(ctx, fmt.Errorf("start: %w", err))
 	}
 	i.mod, i.mem, i.buffer = mod, memory{mod.Memory()}, mod.ExportedFunction(abi.ExportBuffer)
+	i.fuel, _ = i.mod.ExportedGlobal(binary.FuelGlobal).(api.MutableGlobal)
+	i.frames = i.mod.ExportedGlobal(binary.StackGlobal)
+	if start := i.mod.ExportedFunction(abi.ExportInitialize); start != nil {
+		if _, err := i.call(ctx, start); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := i.reserve(ctx, abi.HeaderSize); err != nil {
 		return nil, err
 	}
 	return i, nil
 }
 
-func (i *instance) close(ctx context.Context) {
-	i.dead = true
-	if i.mod != nil {
-		_ = i.mod.Close(ctx) // documented to fail only for files, of which there are none
-	}
+// passive is the configuration of a module that runs nothing by itself: its
+// _initialize is called like any other export, with its fuel.
+func passive() wazero.ModuleConfig {
+	return wazero.NewModuleConfig().WithName("").WithStartFunctions()
 }
 
-// call calls an export. Whatever ends it early ends the instance too.
+// close ends the instance. Nothing of it may be used afterwards: its memory is
+// the system's again.
+func (i *instance) close(ctx context.Context) {
+	if i.dead {
+		return
+	}
+	i.dead = true
+	i.tally.instances.Add(-1)
+	if i.mod != nil {
+		i.tally.grew(i.pages())
+		_ = i.mod.Close(ctx) // documented to fail only for files, of which there are none
+	}
+	if i.space != nil {
+		i.space.Free()
+	}
+	i.mem, i.mod = memory{}, nil
+}
+
+// pages is how much memory the guest has, 0 when it is closed.
+func (i *instance) pages() uint32 {
+	if i.mod == nil {
+		return 0
+	}
+	return i.mem.Size() / wasmPage
+}
+
+// call calls an export with a full tank. Whatever ends it early ends the
+// instance too.
 func (i *instance) call(ctx context.Context, f api.Function, args ...uint64) (uint64, error) {
 	if i.dead {
 		return 0, vigil.Errorf(vigil.Conflict, "guest_closed", "instance of module %s is closed", i.name)
 	}
 	copy(i.stack[:], args)
-	if err := f.CallWithStack(i.world.enter(ctx), i.stack[:]); err != nil {
+	start, turn := time.Now(), &i.world.turn
+	if turn.until = (time.Time{}); i.patience > 0 {
+		turn.until = start.Add(i.patience)
+	}
+	if err := turn.sit(ctx); err != nil {
+		return 0, i.failed(ctx, err)
+	}
+	i.visit.Context = ctx //nolint:fatcontext // replaced at each call, never nested
+	i.fuel.Set(uint64(i.tank + i.extra))
+	err := f.CallWithStack(&i.visit, i.stack[:]) //nolint:contextcheck // it holds the caller's
+	i.visit.Context = nil
+	turn.rise()
+	i.spent = i.tank + i.extra - max(int64(i.fuel.Get()), 0)
+	i.tally.count(i.spent, time.Since(start))
+	if err != nil {
 		return 0, i.failed(ctx, err)
 	}
 	return i.stack[0], nil
-}
-
-// failed closes the instance and says in one coded error why it had to.
-func (i *instance) failed(ctx context.Context, err error) error {
-	full := i.outOfMemory()
-	i.close(context.WithoutCancel(ctx))
-	var coded *vigil.Error
-	var exit *sys.ExitError
-	ours := errors.As(err, &coded) && coded.Code != "guest_trap"
-	switch {
-	case full && !ours && !errors.As(err, &exit):
-		return i.broken(vigil.Invalid, "guest_memory", "ran out of memory")
-	case coded != nil:
-		return i.broken(coded.Kind, coded.Code, "%s", coded.Msg)
-	case errors.As(err, &exit) && exit.ExitCode() == sys.ExitCodeContextCanceled:
-		return fmt.Errorf("call module %s: %w", i.name, context.Canceled)
-	case errors.As(err, &exit):
-		return i.broken(vigil.Timeout, "guest_deadline", "did not answer in time")
-	}
-	if why := i.world.log.crash; why != "" {
-		return i.broken(vigil.Invalid, "guest_trap", "%s: %s", firstLine(err), why)
-	}
-	return i.broken(vigil.Invalid, "guest_trap", "%s", firstLine(err))
-}
-
-func (i *instance) broken(kind vigil.Kind, code, format string, args ...any) error {
-	return vigil.Errorf(kind, code, "module "+i.name+": "+format, args...).With("module", i.name)
-}
-
-// outOfMemory reports whether a guest that crashed did so for want of memory:
-// its runtime said so, or it has all that it may have. A Go guest grows by
-// 4 MiB, so that less than this left is nothing.
-func (i *instance) outOfMemory() bool {
-	if strings.Contains(i.world.log.crash, "out of memory") {
-		return true
-	}
-	return i.mod != nil && i.mem.Size() > i.limit-min(4<<20, i.limit/8)
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return cut(strings.TrimPrefix(strings.TrimSuffix(line, " (recovered by wazero)"), "wasm error: "), maxMessage)
 }
 
 // reserve returns size bytes of the guest's buffer, in place. They are valid
@@ -134,6 +159,7 @@ func (i *instance) reserve(ctx context.Context, size int) ([]byte, error) {
 			return nil, i.failed(ctx, trap("guest_bad_pointer", "vigil_buffer answered %#x, want an address that 8 divides", i.ptr))
 		}
 	}
+	i.extra = fuelPerByte * int64(size)
 	b, ok := i.mem.Read(i.ptr, uint32(size))
 	if !ok {
 		return nil, i.failed(ctx, trap("guest_bad_pointer", "vigil_buffer answered %#x, %d bytes from there lie outside memory", i.ptr, size))
@@ -177,7 +203,7 @@ func (i *instance) refusal(ctx context.Context, errno error) error {
 		return err
 	}
 	if ptr, size, err := abi.Unpack(int64(result)); err == nil {
-		if b, ok := i.mem.Read(ptr, min(size, maxManifest)); ok {
+		if b, ok := i.mem.Read(ptr, min(size, maxLastError)); ok {
 			_ = json.Unmarshal(b, &said) // a guest that explains itself badly stays unexplained
 		}
 	}
@@ -192,5 +218,5 @@ func (i *instance) refusal(ctx context.Context, errno error) error {
 		said.Message = said.Path + ": " + said.Message
 	}
 	return vigil.Errorf(vigil.Invalid, code, "module %s: %s", i.name, cut(said.Message, maxMessage)).
-		With("module", i.name).With("field", cut(said.Path, maxNameLength)).With("reason", cut(said.Code, maxNameLength))
+		With("module", i.name).With("field", cut(said.Path, maxName)).With("reason", cut(said.Code, maxName))
 }

@@ -1,27 +1,21 @@
 package wasm
 
-import "github.com/techmedaddy/vigil/sdk/vigil"
-
-// The limits of an upload. They are far above what the toolchains emit and far
-// below what hurts: a Go guest of 1.8 MB has 1,300 functions, the largest
-// 12 KB, 21,000 data segments and at most 20 locals.
+// The limits of an instance.
 const (
-	maxTypes      = 10_000
-	maxParams     = 64
-	maxImports    = 64
-	maxFunctions  = 50_000
-	maxTable      = 10_000
-	maxGlobals    = 10_000
-	maxExports    = 1_000
-	maxSegments   = 100_000
-	maxDataBytes  = 8 << 20
-	maxBody       = 64 << 10 // compile time is quadratic in the size of a function
-	maxLocals     = 10_000
-	maxNameLength = 256
-	maxManifest   = 64 << 10
-	wasmPage      = 64 << 10
-	defaultPages  = 1024 // 64 MiB
-	maxCustom     = 64
+	wasmPage     = 64 << 10
+	defaultPages = 1024 // 64 MiB
+
+	defaultMemory = 1 << 30
+)
+
+// The fuel of one call. A tight loop burns ten units a nanosecond, so that an
+// endless one ends after 20 ms. Code of the Go compiler, whose every jump back
+// pays for its whole function, burns 25, and needs about a thousand for each
+// byte of a dictionary or of a batch of many series.
+const (
+	defaultPolicyFuel = 200_000_000
+	defaultActionFuel = 5_000_000_000
+	fuelPerByte       = 4096 // of the message that the guest is called with
 )
 
 // The limits of a call.
@@ -34,6 +28,8 @@ const (
 	maxReply        = 1 << 20  // bytes of a host call's reply
 	maxOutput       = 1 << 20  // bytes of an action's output
 	maxMessage      = 512      // bytes of a decision's message that are kept
+	maxName         = 256      // bytes of a settings path or code that are kept
+	maxLastError    = 64 << 10 // bytes of what a guest says of its refusal
 	maxIovecs       = 64
 	maxRandom       = 64 << 10
 	maxKnownSeries  = 1 << 20 // series one instance remembers before it is renewed
@@ -41,10 +37,3 @@ const (
 	maxDigests      = 256     // modules in use at once
 	maxIdle         = 16      // compiled modules kept while nobody uses them, about 10 MB each
 )
-
-// refuse says that the upload breaks a limit or a rule: what, in which
-// section, at which offset of the file.
-func refuse(code, section string, offset int, format string, args ...any) *vigil.Error {
-	e := vigil.Errorf(vigil.Invalid, code, format, args...)
-	return e.With("section", section).With("offset", offset)
-}

@@ -2,7 +2,6 @@ package wasm
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
 	"maps"
 	"math"
@@ -29,6 +28,7 @@ type Policy struct {
 	rows                 []abi.Row         // scratch
 	decisions            []abi.Decision    // scratch
 	message              []byte            // scratch
+	said                 []flow.Judgement  // scratch
 }
 
 // OpenPolicy makes an instance of the policy module with this digest. The
@@ -47,16 +47,21 @@ func (e *Engine) OpenPolicy(ctx context.Context, digest string, bytes func() ([]
 		e.release(ctx, g)
 		return nil, err
 	}
-	inst.world.level = abi.LevelWarn
+	p := newPolicy(e, g, inst)
 	if e.log.Enabled(ctx, slog.LevelDebug) {
 		inst.world.level = abi.LevelDebug
 	}
+	return p, nil
+}
+
+func newPolicy(e *Engine, g *guest, inst *instance) *Policy {
+	inst.patience, inst.world.level = e.o.Deadline, abi.LevelWarn
 	return &Policy{
 		engine: e, guest: g, inst: inst, refs: map[uint64]uint32{},
 		configure: inst.mod.ExportedFunction(abi.ExportConfigure),
 		tell:      inst.mod.ExportedFunction(abi.ExportSeries),
 		ask:       inst.mod.ExportedFunction(abi.ExportEval),
-	}, nil
+	}
 }
 
 // Close frees the instance.
@@ -73,8 +78,8 @@ func (p *Policy) Close(ctx context.Context) error {
 // number that its batches will name. Settings that the module refuses give
 // settings_invalid with the field, and leave the instance as it was.
 func (p *Policy) Configure(ctx context.Context, config uint32, settings []byte) error {
-	ctx, done := p.begin(ctx, time.Unix(0, 0), uint64(config))
-	defer done()
+	p.begin(time.Unix(0, 0), uint64(config))
+	defer p.end(ctx)
 	if len(settings) == 0 {
 		settings = []byte("{}")
 	}
@@ -88,32 +93,40 @@ func (p *Policy) Configure(ctx context.Context, config uint32, settings []byte) 
 
 // begin sets the world of one call: its time, its random numbers, its
 // deadline. The same time and sequence give the guest the same world.
-func (p *Policy) begin(ctx context.Context, now time.Time, seq uint64) (context.Context, func()) {
+func (p *Policy) begin(now time.Time, seq uint64) {
 	i := p.inst
 	i.now.now = now.UnixNano()
-	i.world.deadline = i.now.now + int64(p.engine.deadline)
-	var seed [32]byte
-	binary.LittleEndian.PutUint64(seed[:], uint64(i.now.now))
-	binary.LittleEndian.PutUint64(seed[8:], seq)
-	i.seed.Seed(seed)
-	ctx, cancel := context.WithTimeout(ctx, p.engine.deadline)
-	return ctx, func() {
-		cancel()
-		for _, line := range i.world.log.take() {
-			p.engine.log.DebugContext(ctx, "guest log", "module", i.name, "line", line)
-		}
+	i.world.deadline = i.now.now + int64(p.engine.o.Deadline)
+	i.random.begin(i.now.now, seq)
+}
+
+// end puts what the guest logged into the log.
+func (p *Policy) end(ctx context.Context) {
+	if p.inst.world.log.empty() {
+		return
+	}
+	for _, line := range p.inst.world.log.take() {
+		p.engine.log.DebugContext(ctx, "guest log", "module", p.inst.name, "line", line)
 	}
 }
 
+// Fuel is how much the last call of the guest used: a number that depends on
+// the module and on what it was asked, on nothing else.
+func (p *Policy) Fuel() int64 { return p.inst.spent }
+
+// Pages is how much memory the guest has, in pages of 64 KiB.
+func (p *Policy) Pages() uint32 { return p.inst.pages() }
+
 // Eval judges the rows of one batch, or an empty one: time passes. Series that
 // the instance has not met are told to it first. A judgement's run and verdict
-// are checked, its numbers finite and its time within what was asked.
+// are checked, its numbers finite and its time within what was asked. They are
+// valid until the next call.
 func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, error) {
 	if !wellFormed(ask) {
 		return nil, vigil.Errorf(vigil.Internal, "ask_malformed", "runs lie outside %d times and %d values", len(ask.Times), len(ask.Values))
 	}
-	ctx, done := p.begin(ctx, ask.Now, ask.Seq)
-	defer done()
+	p.begin(ask.Now, ask.Seq)
+	defer p.end(ctx)
 	if err := p.introduce(ctx, ask.Runs); err != nil {
 		return nil, err
 	}
@@ -138,7 +151,10 @@ func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, erro
 	if p.decisions, err = abi.ReadDecisions(p.decisions[:0], reply, len(ask.Runs)); err != nil {
 		return nil, p.inst.failed(ctx, trap("guest_bad_reply", "%s", err))
 	}
-	return judgements(ask, p.decisions), nil
+	p.inst.tally.samples.Add(uint64(len(ask.Times)))
+	p.said = judgements(p.said[:0], ask, p.decisions)
+	clear(p.decisions) // they point into the guest's memory
+	return p.said, nil
 }
 
 // wellFormed reports whether each run lies within the columns.
@@ -164,6 +180,9 @@ func (p *Policy) introduce(ctx context.Context, runs []flow.Run) error {
 		ref := uint32(len(p.refs))
 		p.refs[runs[i].ID] = ref
 		p.fresh = append(p.fresh, abi.Series{ID: runs[i].ID, Ref: ref, Labels: pairs(runs[i].Meta)})
+	}
+	if len(p.fresh) == 0 {
+		return nil
 	}
 	for chunk := range slices.Chunk(p.fresh, dictionaryChunk) {
 		p.message = abi.AppendDictionary(p.message[:0], chunk)
@@ -198,13 +217,10 @@ func (p *Policy) row(runs []flow.Run) []abi.Row {
 }
 
 // judgements copies what the guest decided out of its memory.
-func judgements(ask flow.Ask, decisions []abi.Decision) []flow.Judgement {
-	if len(decisions) == 0 {
-		return nil
-	}
-	all := make([]flow.Judgement, len(decisions))
-	for i, d := range decisions {
-		all[i] = flow.Judgement{
+func judgements(dst []flow.Judgement, ask flow.Ask, decisions []abi.Decision) []flow.Judgement {
+	for i := range decisions {
+		d := &decisions[i]
+		dst = append(dst, flow.Judgement{
 			Run:      int(d.Series),
 			Verdict:  vigil.Verdict(d.Kind.String()),
 			Severity: d.Severity,
@@ -213,9 +229,9 @@ func judgements(ask flow.Ask, decisions []abi.Decision) []flow.Judgement {
 			Score:    finite(d.Score),
 			At:       within(ask, ask.Runs[d.Series], d.At),
 			Message:  cut(d.Text(), maxMessage),
-		}
+		})
 	}
-	return all
+	return dst
 }
 
 // finite makes a guest's number one that JSON can carry.

@@ -160,7 +160,7 @@ func wasiPoll(ctx context.Context, w *world, mem memory, args []uint64) uint64 {
 		}
 	}
 	if events == 0 && soonest >= 0 {
-		w.clock.wait(ctx, wait)
+		w.turn.away(ctx, func() { w.clock.wait(ctx, wait) })
 		putEvent(out, in[soonest*subscriptionSize:], wasiOK)
 		events = 1
 	}

@@ -29,13 +29,24 @@ type world struct {
 	reply    []byte // of the last host call, fetched by reply
 	deadline int64  // unix nanoseconds
 	level    int32  // the least important log level that is kept
+	turn     turn   // the call under way
 }
 
 type worldKey struct{}
 
-// enter returns a context that leads host functions to the world.
-func (w *world) enter(ctx context.Context) context.Context {
-	return context.WithValue(ctx, worldKey{}, w)
+// visit is the context of one call, which leads host functions to the world.
+// Its instance uses it again and again: context.WithValue would allocate.
+type visit struct {
+	context.Context //nolint:containedctx // it is a context, and wraps one for the time of a call
+	world           *world
+}
+
+// Value answers for the world and asks the caller's context for all else.
+func (v *visit) Value(key any) any {
+	if key == (worldKey{}) {
+		return v.world
+	}
+	return v.Context.Value(key)
 }
 
 // hostFunc is a function that guests may import.
@@ -54,7 +65,7 @@ func (f hostFunc) goFunc() api.GoModuleFunc {
 			panic(trap("guest_trap", "host function called outside a call"))
 		}
 		result := f.call(ctx, w, memory{mod.Memory()}, stack)
-		if f.sig.results != "" {
+		if f.sig.Results != "" {
 			stack[0] = result
 		}
 	}

@@ -1,4 +1,4 @@
-package wasm
+package binary
 
 import (
 	"math"
@@ -20,7 +20,7 @@ type cursor struct {
 
 func (c *cursor) fail(code, format string, args ...any) {
 	if c.err == nil {
-		c.err = refuse(code, c.section, c.base+c.i, format, args...)
+		c.err = Refuse(code, c.section, c.base+c.i, format, args...)
 	}
 }
 
@@ -74,14 +74,43 @@ func (c *cursor) uint() int {
 	return int(v)
 }
 
-// skipSigned passes a signed LEB128 of at most size bytes.
-func (c *cursor) skipSigned(size int) {
-	for range size {
-		if c.byte() < 0x80 {
+// signed passes a signed LEB128 of at most bits bits.
+func (c *cursor) signed(bits int) {
+	for left := bits; ; left -= 7 {
+		b := c.byte()
+		if c.err != nil {
+			return
+		}
+		if left < 7 {
+			// What lies above the sign bit must repeat it.
+			if top := int8(b<<1) >> left; b >= 0x80 || top != 0 && top != -1 {
+				c.fail("module_malformed", "%s section holds a number over %d bits", c.section, bits)
+			}
+			return
+		}
+		if b < 0x80 {
 			return
 		}
 	}
-	c.fail("module_malformed", "%s section holds an overlong number", c.section)
+}
+
+// index reads the index of one of have things.
+func (c *cursor) index(what string, have int) int {
+	i := c.uint()
+	if c.err == nil && i >= have {
+		c.fail("module_index", "%s %d does not exist, there are %d", what, i, have)
+		c.err.With("found", i).With("limit", have)
+		return 0
+	}
+	return i
+}
+
+// over says that there are more things than the limit.
+func (c *cursor) over(code, what string, found, limit int) {
+	if c.err == nil {
+		c.fail(code, "%d %s, the limit is %d", found, what, limit)
+		c.err.With("found", found).With("limit", limit)
+	}
 }
 
 // count reads the length of a vector and holds it against limit and against
@@ -89,8 +118,7 @@ func (c *cursor) skipSigned(size int) {
 func (c *cursor) count(what string, limit int) int {
 	n := c.uint()
 	if c.err == nil && n > limit {
-		c.fail("module_"+c.section+"_limit", "%d %s, the limit is %d", n, what, limit)
-		c.err.With("limit", limit)
+		c.over("module_"+c.section+"_limit", what, n, limit)
 		return 0
 	}
 	if c.err == nil && n > c.left() {
@@ -106,12 +134,4 @@ func (c *cursor) name() string {
 		c.fail("module_malformed", "%s section holds a name that is not UTF-8", c.section)
 	}
 	return string(b)
-}
-
-// appendUint appends v as unsigned LEB128.
-func appendUint(dst []byte, v uint64) []byte {
-	for ; v >= 0x80; v >>= 7 {
-		dst = append(dst, byte(v)|0x80)
-	}
-	return append(dst, byte(v))
 }
