@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"time"
@@ -27,7 +28,15 @@ func (c *Client) Module(ctx context.Context, ref string) (vigil.Module, error) {
 
 // UploadModule uploads a module; known reports that the collector had it.
 func (c *Client) UploadModule(ctx context.Context, wasm []byte) (m vigil.Module, known bool, err error) {
+	return c.UploadSigned(ctx, wasm, nil)
+}
+
+// UploadSigned is UploadModule with the module's .minisig file.
+func (c *Client) UploadSigned(ctx context.Context, wasm, signature []byte) (m vigil.Module, known bool, err error) {
 	a := ask{method: http.MethodPost, path: modulesPath, media: "application/wasm", body: wasm, wait: time.Minute}
+	if len(signature) > 0 {
+		a.header = http.Header{"Vigil-Signature": {base64.StdEncoding.EncodeToString(signature)}}
+	}
 	status, err := c.call(ctx, a, nil, &m)
 	return m, status == http.StatusOK, err
 }
@@ -36,6 +45,12 @@ func (c *Client) UploadModule(ctx context.Context, wasm []byte) (m vigil.Module,
 func (c *Client) ModuleBytes(ctx context.Context, ref string) ([]byte, error) {
 	_, body, err := c.do(ctx, ask{method: http.MethodGet, path: at(modulesPath, ref) + "/wasm", wait: time.Minute})
 	return body, err
+}
+
+// DeleteModule deletes a module that nothing uses.
+func (c *Client) DeleteModule(ctx context.Context, ref string) error {
+	_, err := c.call(ctx, ask{method: http.MethodDelete, path: at(modulesPath, ref)}, nil, nil)
+	return err
 }
 
 // Grants lists grants, of one module or (module "") of all.
@@ -58,6 +73,21 @@ func (c *Client) Grant(ctx context.Context, g vigil.Grant) (vigil.Grant, error) 
 		Expires    time.Time  `json:"expires,omitzero"`
 	}{g.Digest, g.Capability, g.Target, g.Budget, g.Expires}
 	return one[vigil.Grant](ctx, c, http.MethodPost, grantsPath, in)
+}
+
+// Revoke takes a grant back.
+func (c *Client) Revoke(ctx context.Context, id string) error {
+	_, err := c.call(ctx, ask{method: http.MethodDelete, path: at(grantsPath, id)}, nil, nil)
+	return err
+}
+
+// DiffGrants compares what two modules ask for, each by name, name@version or
+// digest, and says whether an upgrade keeps the grants.
+func (c *Client) DiffGrants(ctx context.Context, old, next string) (vigil.CapabilityDiff, error) {
+	var out vigil.CapabilityDiff
+	q := url.Values{"old": {old}, "new": {next}}
+	_, err := c.call(ctx, ask{method: http.MethodGet, path: grantsPath + ":diff", query: q}, nil, &out)
+	return out, err
 }
 
 // AppliedPolicy is a policy with what the collector added when it was applied.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/httpd"
 	"github.com/techmedaddy/vigil/platform/internal/module"
 	"github.com/techmedaddy/vigil/platform/internal/module/builtin"
@@ -74,7 +75,7 @@ func (a *App) installModules(ctx context.Context, reg *module.Registry) error {
 		a.log.WarnContext(ctx, "this binary carries no modules; build it with ./scripts/build", "component", "module")
 	}
 	for _, m := range mods {
-		got, known, err := reg.Upload(ctx, byVigil, m.Wasm, true)
+		got, known, err := reg.Upload(ctx, flow.Upload{By: byVigil, Wasm: m.Wasm, BuiltIn: true})
 		if err != nil {
 			return fmt.Errorf("install module %s: %w", m.Name, err)
 		}

@@ -59,7 +59,7 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 		})
 	}
 	broker := capability.NewBroker(capability.BrokerOptions{
-		Services: a.services, Allows: module.Allows, Emit: a.tel.Emit, Log: a.log, Now: a.o.Now,
+		Services: a.services, Budgets: filepath.Join(dir, "budgets"), Allows: module.Allows, Emit: a.tel.Emit, Log: a.log, Now: a.o.Now,
 	})
 	host := a.o.Config.Remediator.Host
 	r, err := remediator.New(remediator.Options{

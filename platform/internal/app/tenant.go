@@ -28,12 +28,13 @@ type tenant struct {
 	healer   *remedy.Healer
 	policies *policy.Engine
 	ingest   *ingest.Ingest
+	engine   *wasm.Engine
 }
 
 // openTenant builds the river from its mouth to its source, since each stage
 // is handed the next one; then it is set flowing.
 func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
-	t := &tenant{}
+	t := &tenant{engine: a.engine}
 	var err error
 	log := a.log.With("tenant", name)
 
@@ -51,7 +52,11 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	}
 	a.down.goes(ctx, "metrics", a.cancel, t.history.Run)
 
-	t.modules = module.New(t.db, a.engine, log, a.o.Now)
+	trust, err := module.NewTrust(a.o.Config.Modules.TrustedKeys, a.o.Config.Modules.RequireSignature)
+	if err != nil {
+		return nil, err
+	}
+	t.modules = module.New(module.Options{Store: t.db, Checker: a.engine, Trust: trust, Log: log, Now: a.o.Now})
 	if err := a.installModules(ctx, t.modules); err != nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func (a *App) manual() remedy.Manual {
 // serves is what HTTP can reach of a tenant.
 func (t *tenant) serves() httpd.Tenant {
 	return httpd.Tenant{
-		Ingest: t.ingest, History: t.history, Policies: t.policies, Modules: t.modules, Grants: t.modules,
+		Ingest: t.ingest, History: t.history, Policies: t.policies, Modules: library{t.modules, t, t.engine}, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
 		Targets: t.healer, KillSwitch: t.healer,
 	}

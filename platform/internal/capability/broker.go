@@ -12,6 +12,7 @@ import (
 // BrokerOptions are what a Broker needs.
 type BrokerOptions struct {
 	Services *Services
+	Budgets  string // folder in which the uses of grants are counted
 	Allows   func(grants []vigil.Grant, capability, target string, now time.Time) error
 	Emit     func(spans ...flow.Span)
 	Log      *slog.Logger
@@ -21,8 +22,9 @@ type BrokerOptions struct {
 // Broker stands between action modules and the host: what passes it was
 // granted.
 type Broker struct {
-	o     BrokerOptions
-	verbs map[string]verb // never changed
+	o       BrokerOptions
+	verbs   map[string]verb // never changed
+	budgets *budgets
 }
 
 // verb carries out one capability on the service called name, if may still
@@ -32,7 +34,7 @@ type verb func(ctx context.Context, name string, may ...func() error) (vigil.Ser
 // NewBroker returns a broker over the services of this host.
 func NewBroker(o BrokerOptions) *Broker {
 	s := o.Services
-	return &Broker{o: o, verbs: map[string]verb{
+	return &Broker{o: o, budgets: &budgets{dir: o.Budgets}, verbs: map[string]verb{
 		opStatus: func(_ context.Context, name string, _ ...func() error) (vigil.ServiceStatus, error) {
 			return s.Status(name)
 		},

@@ -35,7 +35,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{trace: flow.NewTrace()}
 	b.services = open(t, t.TempDir(), map[string]ServiceConfig{"web": asRole("sleeper"), "db": asRole("sleeper")})
 	broker := NewBroker(BrokerOptions{
-		Services: b.services, Allows: allowExactly, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Services: b.services, Budgets: t.TempDir(), Allows: allowExactly, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 		Emit: func(s ...flow.Span) { b.spans = append(b.spans, s...) },
 	})
 	lease := flow.Lease{Remediation: "rem-1", Target: vigil.Target{Kind: "service", Name: "web", Host: "h1"}}

@@ -24,7 +24,10 @@
 // It promises the sandbox that a call does nothing but what the grants of the
 // lease allow, on the lease's own target, while the lease and its fence hold,
 // and that each call leaves a line in the transcript and a span, allowed or not
-// (Broker, Session).
+// (Broker, Session). A grant's budget is counted here, on the host of the effect
+// and on its disk: an attempt counts from right before its effect on, whatever
+// becomes of it; dry runs and looking count nothing. Two hosts that were granted
+// the same have a budget each.
 //
 // What a grant's pattern means is left to module, whether to act to the healer,
 // the fence file to remediator. Nothing here goes through a shell, searches a

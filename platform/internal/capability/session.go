@@ -73,19 +73,35 @@ func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string,
 	if err := s.broker.o.Allows(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
 		return nil, err
 	}
-	if op != opStatus { // what is lost already need not wait for its turn
+	if op != opStatus { // what is lost or spent already need not wait for its turn
 		if err := s.holds(); err != nil {
+			return nil, err
+		}
+		if err := s.spend(op, line, true); err != nil {
 			return nil, err
 		}
 	}
 	if ask.DryRun {
 		do = s.broker.verbs[opStatus]
 	}
-	st, err := do(ctx, ask.Service, s.holds)
+	st, err := do(ctx, ask.Service, s.holds, func() error { return s.spend(op, line, false) })
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(st)
+}
+
+// spend takes one use from the budgets of the grants that allow the call. What
+// only looks is free.
+func (s *Session) spend(op string, line *vigil.HostCall, onlyLook bool) error {
+	now := s.broker.o.Now()
+	var may []vigil.Grant
+	for _, g := range s.lease.Grants {
+		if s.broker.o.Allows([]vigil.Grant{g}, op, line.Target, now) == nil {
+			may = append(may, g)
+		}
+	}
+	return s.broker.budgets.spend(may, now, onlyLook)
 }
 
 func denied(format string, args ...any) error {

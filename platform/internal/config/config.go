@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net"
@@ -23,8 +24,15 @@ type Config struct {
 	Services   map[string]Service `yaml:"services" json:"services,omitempty"`
 	Agent      Agent              `yaml:"agent" json:"agent"`
 	Policies   string             `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
+	Modules    Modules            `yaml:"modules" json:"modules,omitzero"`
 	Trace      Trace              `yaml:"trace" json:"trace"`
 	Log        string             `yaml:"log" json:"log"` // debug, info, warn or error
+}
+
+// Modules says whose modules are taken.
+type Modules struct {
+	RequireSignature bool     `yaml:"require_signature" json:"require_signature,omitempty"` // refuse what no trusted key has signed
+	TrustedKeys      []string `yaml:"trusted_keys" json:"trusted_keys,omitempty"`           // public keys of minisign
 }
 
 // Remediator configures the hands.
@@ -187,9 +195,25 @@ func (c *Config) Check() error {
 	if u := c.Trace.Endpoint; u != "" && !webURL(u) {
 		return bad("trace.endpoint: %q: want for example http://127.0.0.1:4318", u)
 	}
+	if err := c.Modules.check(); err != nil {
+		return err
+	}
 	for name := range c.Services {
 		if t, err := vigil.ParseTarget("service:" + name); err != nil || t.Host != "" {
 			return bad("services: %q is no name: use letters, digits, dot, dash, underscore", name)
+		}
+	}
+	return nil
+}
+
+func (m Modules) check() error {
+	const hint = "vigil module keygen makes a key; its public half is one line that begins with RW"
+	if m.RequireSignature && len(m.TrustedKeys) == 0 {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", "modules.require_signature: true, and modules.trusted_keys is empty").Hinted(hint)
+	}
+	for _, k := range m.TrustedKeys {
+		if raw, err := base64.StdEncoding.DecodeString(k); err != nil || len(raw) != 42 || string(raw[:2]) != "Ed" {
+			return vigil.Errorf(vigil.Invalid, "config_invalid", "modules.trusted_keys: %.80q is no public key of minisign", k).Hinted(hint)
 		}
 	}
 	return nil

@@ -164,3 +164,18 @@ func FuzzPolicy(f *testing.F) {
 		}
 	})
 }
+
+func TestLoad_TrustsKeysOfMinisignOnly(t *testing.T) {
+	t.Parallel()
+	f := func(text, want string) {
+		t.Helper()
+		c, err := config.Load(write(t, text), noEnv)
+		if want == "" && (err != nil || len(c.Modules.TrustedKeys) != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("Load(%q) = %+v, %v, want %q", text, c.Modules, err, want)
+		}
+	}
+	f("modules: {require_signature: true, trusted_keys: [RWSgfVML8l6yfi99wJRsE7YUXa5wGGrUenjB7LyVpRkD5GvRa/jdL2gV]}", "")
+	f("modules: {require_signature: true}", "trusted_keys is empty")
+	f("modules: {trusted_keys: [RWSgfVML8l6yfi99]}", "no public key of minisign")
+	f("modules: {trusted_keys: [nonsense]}", "no public key of minisign")
+}

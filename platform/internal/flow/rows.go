@@ -30,11 +30,21 @@ type LogRow struct {
 	Checksum uint32
 }
 
-// ModuleRow is a module with its bytes, on its way to disk.
+// Upload is a module on its way in.
+type Upload struct {
+	By        string
+	Wasm      []byte
+	Signature []byte // a .minisig file; none if empty
+	BuiltIn   bool   // comes with the binary and needs no signature
+}
+
+// ModuleRow is a module with its bytes, on its way to disk, and the grants that
+// an upgrade carries over to it.
 type ModuleRow struct {
 	vigil.Module
 	Manifest vigil.Manifest
 	Wasm     []byte
+	Grants   []vigil.Grant
 }
 
 // PolicyRow is an applied policy with what the collector added to it.

@@ -197,7 +197,8 @@ func TestPolicies_AreAppliedFromJSONAndYAML(t *testing.T) {
 
 func TestModules_TravelAsBytes(t *testing.T) {
 	t.Parallel()
-	b := start(t, newWorld(), func(o *httpd.Options) { o.Limits.ModuleBody = 1 << 10 })
+	w := newWorld()
+	b := start(t, w, func(o *httpd.Options) { o.Limits.ModuleBody = 1 << 10 })
 	wasm := "\x00asm\x01\x00\x00\x00 and more"
 	if got := b.do("POST", "/api/v1/modules", wasm, "Content-Type", "application/wasm"); got.status != 201 || got.m["digest"] != "sha256:aa" {
 		t.Fatalf("first upload = %d %s", got.status, got.body)
@@ -205,6 +206,10 @@ func TestModules_TravelAsBytes(t *testing.T) {
 	if got := b.do("POST", "/api/v1/modules", wasm); got.status != 200 {
 		t.Errorf("second upload = %d %s", got.status, got.body)
 	}
+	if got := b.do("POST", "/api/v1/modules", wasm, "Vigil-Signature", "c2lnbmVk"); got.status != 200 || got.m["signed_by"] != "signed" {
+		t.Errorf("signed upload = %d %s", got.status, got.body)
+	}
+	b.do("POST", "/api/v1/modules", wasm, "Vigil-Signature", "***").want(t, 422, "signature_invalid")
 	b.do("POST", "/api/v1/modules", strings.Repeat("x", 2<<10)).want(t, 413, "body_too_large")
 	b.do("POST", "/api/v1/modules", "").want(t, 400, "body_empty")
 	for _, ref := range []string{"threshold", "threshold@1.0.0", "threshold%401.0.0", "sha256:aa", "sha256%3Aaa"} {
@@ -219,6 +224,21 @@ func TestModules_TravelAsBytes(t *testing.T) {
 		t.Errorf("grant = %d %s", got.status, got.body)
 	}
 	b.do("POST", "/api/v1/grants", `{"module":"threshold","by":"root"}`).want(t, 400, "unknown_field")
+	if got := b.do("GET", "/api/v1/grants:diff?old=threshold@1.0.0&new=threshold", ""); got.status != 200 || got.m["old"] != "threshold@1.0.0" || got.m["widened"] != true {
+		t.Errorf("diff = %d %s", got.status, got.body)
+	}
+	b.do("GET", "/api/v1/grants:diff?old=threshold", "").want(t, 422, "parameter_invalid")
+	w.policies["cpu-high"] = flow.PolicyRow{}
+	b.do("DELETE", "/api/v1/modules/threshold", "").want(t, 409, "module_in_use")
+	delete(w.policies, "cpu-high")
+	if got := b.do("DELETE", "/api/v1/modules/threshold@1.0.0", ""); got.status != 204 {
+		t.Errorf("delete = %d %s", got.status, got.body)
+	}
+	b.do("DELETE", "/api/v1/modules/threshold", "").want(t, 404, "module_not_found")
+	if got := b.do("DELETE", "/api/v1/grants/grant-1", ""); got.status != 204 {
+		t.Errorf("revoke = %d %s", got.status, got.body)
+	}
+	b.do("DELETE", "/api/v1/grants/grant-1", "").want(t, 404, "grant_not_found")
 }
 
 func TestQuery_LimitsAndFilters(t *testing.T) {

@@ -2,12 +2,14 @@ package httpd
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v3"
 
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -27,20 +29,53 @@ func (s *site) modules() {
 		m, err := p.Resolve(ctx, in.Ref)
 		return &answer200[vigil.Module]{Body: m}, err
 	})
+	bind(s, "modules.delete", partModules, func(ctx context.Context, r *request, p Modules, in *refInput) (*struct{}, error) {
+		return nil, p.Delete(ctx, r.by.Name, in.Ref)
+	})
 	bind(s, "modules.upload", partModules, upload, func(op *huma.Operation) {
 		binary := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/wasm": {Schema: binary}}}
 	})
 	s.documented("modules.bytes", moduleBytes)
-	bind(s, "grants.list", func(t Tenant) Grants { return t.Grants }, listGrants)
-	bind(s, "grants.put", func(t Tenant) Grants { return t.Grants }, putGrant, takes[grantInput](s))
+	s.grants()
 }
 
-func upload(ctx context.Context, r *request, p Modules, _ *none) (*answerAny[vigil.Module], error) {
+func partGrants(t Tenant) Grants { return t.Grants }
+
+// grants binds what modules may do.
+func (s *site) grants() {
+	bind(s, "grants.list", partGrants, listGrants)
+	bind(s, "grants.put", partGrants, putGrant, takes[grantInput](s))
+	bind(s, "grants.delete", partGrants, func(ctx context.Context, r *request, p Grants, in *idInput) (*struct{}, error) {
+		return nil, p.Revoke(ctx, r.by.Name, in.ID)
+	})
+	bind(s, "grants.diff", partGrants, func(ctx context.Context, _ *request, p Grants, in *diffInput) (*answer200[vigil.CapabilityDiff], error) {
+		if in.Old == "" || in.New == "" {
+			return nil, vigil.Errorf(vigil.Invalid, "parameter_invalid", "want two modules to compare: ?old=MODULE&new=MODULE")
+		}
+		d, err := p.Diff(ctx, in.Old, in.New)
+		return &answer200[vigil.CapabilityDiff]{Body: d}, err
+	})
+}
+
+type diffInput struct {
+	Old string `query:"old" doc:"name, name@version or digest"`
+	New string `query:"new" doc:"name, name@version or digest"`
+}
+
+type uploadInput struct {
+	Signature string `header:"Vigil-Signature" doc:"the module's .minisig file in base64"`
+}
+
+func upload(ctx context.Context, r *request, p Modules, in *uploadInput) (*answerAny[vigil.Module], error) {
 	if len(r.body) == 0 {
 		return nil, errEmpty()
 	}
-	m, known, err := p.Upload(ctx, r.by.Name, r.body, false)
+	signature, err := base64.StdEncoding.DecodeString(in.Signature)
+	if err != nil {
+		return nil, vigil.Errorf(vigil.Invalid, "signature_invalid", "the header Vigil-Signature is no base64")
+	}
+	m, known, err := p.Upload(ctx, flow.Upload{By: r.by.Name, Wasm: r.body, Signature: signature})
 	if err != nil {
 		return nil, err
 	}

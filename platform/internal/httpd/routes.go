@@ -47,9 +47,12 @@ func Routes() []Route {
 		{ID: "modules.list", Method: "GET", Path: modulesPath, Says: "List modules"},
 		{ID: "modules.upload", Method: "POST", Path: modulesPath, Says: "Upload a WebAssembly module", body: moduleBody},
 		{ID: "modules.get", Method: "GET", Path: "/api/v1/modules/{ref}", Says: "Show a module by name, name@version or digest"},
+		{ID: "modules.delete", Method: "DELETE", Path: "/api/v1/modules/{ref}", Says: "Delete a module that nothing uses"},
 		{ID: "modules.bytes", Method: "GET", Path: "/api/v1/modules/{ref}/wasm", Says: "Download a module"},
 		{ID: "grants.list", Method: "GET", Path: "/api/v1/grants", Says: "List grants"},
 		{ID: "grants.put", Method: "POST", Path: "/api/v1/grants", Says: "Grant a capability to a module digest", body: smallBody},
+		{ID: "grants.diff", Method: "GET", Path: "/api/v1/grants:diff", Says: "Compare what two modules ask for"},
+		{ID: "grants.delete", Method: "DELETE", Path: "/api/v1/grants/{id}", Says: "Take a grant back"},
 
 		{ID: "policies.list", Method: "GET", Path: "/api/v1/policies", Says: "List policies"},
 		{ID: "policies.get", Method: "GET", Path: "/api/v1/policies/{name}", Says: "Show a policy"},

@@ -47,14 +47,17 @@ type Policies interface {
 type Modules interface {
 	List(ctx context.Context) ([]vigil.Module, error)
 	Resolve(ctx context.Context, ref string) (vigil.Module, error)
-	Upload(ctx context.Context, by string, wasm []byte, builtIn bool) (m vigil.Module, known bool, err error)
+	Upload(ctx context.Context, u flow.Upload) (m vigil.Module, known bool, err error)
 	Bytes(ctx context.Context, digest string) ([]byte, error)
+	Delete(ctx context.Context, by, ref string) error
 }
 
 // Grants says what module digests may do.
 type Grants interface {
 	Grant(ctx context.Context, by string, g vigil.Grant) (vigil.Grant, error)
 	Grants(ctx context.Context, digest string) ([]vigil.Grant, error)
+	Revoke(ctx context.Context, by, id string) error
+	Diff(ctx context.Context, old, next string) (vigil.CapabilityDiff, error)
 }
 
 // Remediations reads and requests remediations. Await returns when until says

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,14 +131,26 @@ func (w registry) Resolve(_ context.Context, ref string) (vigil.Module, error) {
 	return vigil.Module{}, vigil.Errorf(vigil.NotFound, "module_not_found", "no such module")
 }
 
-func (w registry) Upload(_ context.Context, by string, wasm []byte, _ bool) (m vigil.Module, known bool, _ error) {
+func (w registry) Upload(_ context.Context, u flow.Upload) (m vigil.Module, known bool, _ error) {
 	w.locked(func() {
-		known = bytes.Equal(w.wasm, wasm)
-		w.wasm = bytes.Clone(wasm)
-		m = vigil.Module{Digest: "sha256:aa", Name: "threshold", Version: "1.0.0", UploadedBy: by, Size: len(wasm)}
+		known = bytes.Equal(w.wasm, u.Wasm)
+		w.wasm = bytes.Clone(u.Wasm)
+		m = vigil.Module{Digest: "sha256:aa", Name: "threshold", Version: "1.0.0", UploadedBy: u.By, Size: len(u.Wasm), SignedBy: string(u.Signature)}
 		w.modules = []vigil.Module{m}
 	})
 	return m, known, nil
+}
+
+func (w registry) Delete(ctx context.Context, _, ref string) error {
+	m, err := w.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if len(w.policies) > 0 {
+		return vigil.Errorf(vigil.Conflict, "module_in_use", "module %s is used", m.Name)
+	}
+	w.locked(func() { w.modules = nil })
+	return nil
 }
 
 func (w registry) Bytes(context.Context, string) ([]byte, error) { return w.wasm, nil }
@@ -149,6 +162,19 @@ func (w *world) Grant(_ context.Context, by string, g vigil.Grant) (vigil.Grant,
 }
 
 func (w *world) Grants(context.Context, string) ([]vigil.Grant, error) { return w.grants, nil }
+
+func (w *world) Revoke(_ context.Context, _, id string) error {
+	kept := slices.DeleteFunc(slices.Clone(w.grants), func(g vigil.Grant) bool { return g.ID == id })
+	if len(kept) == len(w.grants) {
+		return vigil.Errorf(vigil.NotFound, "grant_not_found", "no such grant")
+	}
+	w.locked(func() { w.grants = kept })
+	return nil
+}
+
+func (w *world) Diff(_ context.Context, old, next string) (vigil.CapabilityDiff, error) {
+	return vigil.CapabilityDiff{Old: old, New: next, Widened: old != next}, nil
+}
 
 func (w *world) Remediation(_ context.Context, id string) (rem vigil.Remediation, err error) {
 	w.locked(func() { rem = w.rem })

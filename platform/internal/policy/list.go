@@ -20,6 +20,18 @@ func (e *Engine) List(context.Context) ([]flow.PolicyRow, error) {
 	return rows, nil
 }
 
+// Still calls fn with the applied policies while none can be applied or deleted.
+// fn must not apply or delete one.
+func (e *Engine) Still(ctx context.Context, fn func(rows []flow.PolicyRow) error) error {
+	e.apply.Lock()
+	defer e.apply.Unlock()
+	rows, err := e.List(ctx)
+	if err != nil {
+		return err
+	}
+	return fn(rows)
+}
+
 // Get returns one applied policy.
 func (e *Engine) Get(_ context.Context, name string) (flow.PolicyRow, error) {
 	s := e.set.Load()

@@ -23,6 +23,9 @@ const (
 	maxHostCalls = 64
 )
 
+// codeSpent is how the hands say that a grant's budget is used up.
+const codeSpent = "budget_exhausted"
+
 // Finished says how an attempt ended.
 type Finished struct{ Report flow.Report }
 
@@ -43,6 +46,7 @@ func (e Finished) apply(d *draft) {
 		d.fail(vigil.Errorf(vigil.Conflict, "start_missing", "%s reports an action whose start was never told", by))
 	default:
 		transcribe(a, rep, d.now)
+		d.refusals(&r, by)
 		d.deed(&r)
 		d.out.Spans = append(d.out.Spans, leaseSpan(r))
 		d.ended(&r, by, rep)
@@ -59,6 +63,21 @@ func transcribe(a *vigil.Attempt, rep flow.Report, now time.Time) {
 	}
 	a.Calls = slices.Clone(rep.Calls[:min(len(rep.Calls), maxHostCalls)])
 	a.Log = slices.Clone(rep.Log[:min(len(rep.Log), maxLogLines)])
+}
+
+// refusals records the host calls that a grant or its budget did not allow.
+func (d *draft) refusals(r *vigil.Remediation, by string) {
+	a := r.Current()
+	for _, c := range a.Calls {
+		if c.Code != string(vigil.BlockDenied) && c.Code != codeSpent {
+			continue
+		}
+		d.record(vigil.AuditRecord{
+			By: by, Verb: "capability.denied", Object: r.ID, Target: c.Target, To: c.Code,
+			Message: fmt.Sprintf("%s: %s may not %s on %s", c.Code, a.Action, c.Op, c.Target),
+			Detail:  asJSON(map[string]any{"digest": a.Digest, "request": c.Request}),
+		})
+	}
 }
 
 // ended goes on after an action ended: to verification when it went well, else
@@ -135,6 +154,7 @@ func (d *draft) late(r *vigil.Remediation, by string, rep flow.Report) {
 	a := r.Current()
 	if rep.Started {
 		transcribe(a, rep, d.now)
+		d.refusals(r, by)
 		d.deed(r)
 	}
 	d.record(vigil.AuditRecord{

@@ -259,3 +259,27 @@ func TestStorageFailure_ChangesNothing(t *testing.T) {
 		t.Error("did not recover")
 	}
 }
+
+func TestFinish_RecordsWhatAGrantDidNotAllow(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.fire(cpuHigh())
+	l := w.begin()
+	rep := w.report(l, false)
+	rep.Calls = []vigil.HostCall{
+		{Op: "service.status", Target: "service:web"},
+		{Op: "service.stop", Target: "service:web", Code: "capability_denied"},
+		{Op: "service.restart", Target: "service:web", Code: "budget_exhausted"},
+		{Op: "service.restart", Target: "service:web", Code: "service_down"},
+	}
+	w.must(w.Finish(t.Context(), rep))
+	w.must(w.Finish(t.Context(), rep)) // told again
+	if n := w.led.verbs("capability.denied"); n != 2 {
+		t.Fatalf("%d records of refusals, want 2", n)
+	}
+	for _, r := range w.led.audit {
+		if r.Verb == "capability.denied" && (r.Object != l.Remediation || r.Target != "service:web" || r.By != "remediator:local" || r.To != "capability_denied" && r.To != "budget_exhausted") {
+			t.Errorf("record %+v", r)
+		}
+	}
+}

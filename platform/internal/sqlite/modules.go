@@ -11,9 +11,9 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// PutModule stores a module under its digest. A known digest changes nothing
-// and leaves no record.
-func (db *DB) PutModule(ctx context.Context, m flow.ModuleRow, rec vigil.AuditRecord) (known bool, err error) {
+// PutModule stores a module under its digest, with the grants carried over to
+// it. A known digest changes nothing and leaves no record.
+func (db *DB) PutModule(ctx context.Context, m flow.ModuleRow, recs ...vigil.AuditRecord) (known bool, err error) {
 	body, err := encode(m.Module)
 	if err != nil {
 		return false, wrap(err, "put module %s", m.Name)
@@ -31,9 +31,33 @@ func (db *DB) PutModule(ctx context.Context, m flow.ModuleRow, rec vigil.AuditRe
 			return err
 		}
 		t.w.wal.bytes += len(m.Wasm)
-		return db.record(ctx, t, rec)
+		for _, g := range m.Grants {
+			if err := db.putGrant(ctx, t, g); err != nil {
+				return err
+			}
+		}
+		return db.records(ctx, t, recs)
 	})
 	return known, wrap(err, "put module %s", m.Name)
+}
+
+// DeleteModule removes a module and its grants; the audit log keeps that they
+// were there.
+func (db *DB) DeleteModule(ctx context.Context, digest string, recs ...vigil.AuditRecord) error {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.exec(ctx, `DELETE FROM grants WHERE digest = ?`, digest); err != nil {
+			return err
+		}
+		n, err := t.exec(ctx, `DELETE FROM modules WHERE digest = ?`, digest)
+		if err == nil && n == 0 {
+			err = moduleNotFound(digest)
+		}
+		if err != nil {
+			return err
+		}
+		return db.records(ctx, t, recs)
+	})
+	return wrap(err, "delete module %.19s", digest)
 }
 
 // Modules returns all modules in the order of their upload.
@@ -54,23 +78,42 @@ func (db *DB) ModuleBytes(ctx context.Context, digest string) ([]byte, error) {
 
 // PutGrant stores a grant for a module that is here.
 func (db *DB) PutGrant(ctx context.Context, g vigil.Grant, rec vigil.AuditRecord) error {
-	body, err := encode(g)
-	if err != nil {
-		return wrap(err, "put grant %s", g.ID)
-	}
-	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `INSERT INTO grants (id, tenant, principal, digest, body) VALUES (?, ?, ?, ?, ?)`,
-			g.ID, db.o.Tenant, g.By, g.Digest, body)
-		var e *driver.Error
-		if errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_FOREIGNKEY {
-			return moduleNotFound(g.Digest)
-		}
-		if err != nil {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := db.putGrant(ctx, t, g); err != nil {
 			return err
 		}
 		return db.record(ctx, t, rec)
 	})
 	return wrap(err, "put grant %s", g.ID)
+}
+
+func (db *DB) putGrant(ctx context.Context, t *tx, g vigil.Grant) error {
+	body, err := encode(g)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `INSERT INTO grants (id, tenant, principal, digest, body) VALUES (?, ?, ?, ?, ?)`,
+		g.ID, db.o.Tenant, g.By, g.Digest, body)
+	var e *driver.Error
+	if errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_FOREIGNKEY {
+		return moduleNotFound(g.Digest)
+	}
+	return err
+}
+
+// DeleteGrant takes a grant back; the audit log keeps that it was there.
+func (db *DB) DeleteGrant(ctx context.Context, id string, rec vigil.AuditRecord) error {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, `DELETE FROM grants WHERE id = ?`, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return vigil.Errorf(vigil.NotFound, "grant_not_found", "no grant %q", id).Hinted("vigil grant ls")
+		}
+		return db.record(ctx, t, rec)
+	})
+	return wrap(err, "delete grant %s", id)
 }
 
 // Grants returns all grants, oldest first.

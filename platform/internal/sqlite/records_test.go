@@ -280,6 +280,22 @@ func TestModules_KnownDigestChangesNothing(t *testing.T) {
 	if diff := cmp.Diff([]vigil.Grant{g}, gs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	must(t, db.DeleteGrant(t.Context(), g.ID, record("grant.revoked", g.ID)))
+	if gs, err := db.Grants(t.Context()); err != nil || len(gs) != 0 {
+		t.Errorf("after the revocation: %v, %v", gs, err)
+	}
+	wantCode(t, db.DeleteGrant(t.Context(), g.ID, record("grant.revoked", g.ID)), "grant_not_found")
+	heir := flow.ModuleRow{Module: vigil.Module{Digest: "sha256:3", Name: "heir"}, Grants: []vigil.Grant{{ID: "grant-3", Digest: "sha256:3"}}}
+	_, err = db.PutModule(t.Context(), heir, record("module.put", heir.Digest), record("grant.carried_over", heir.Digest))
+	must(t, err)
+	if gs, err := db.Grants(t.Context()); err != nil || len(gs) != 1 || gs[0].ID != "grant-3" {
+		t.Errorf("carried over: %v, %v", gs, err)
+	}
+	must(t, db.DeleteModule(t.Context(), heir.Digest, record("module.deleted", heir.Digest)))
+	if gs, err := db.Grants(t.Context()); err != nil || len(gs) != 0 {
+		t.Errorf("after the module: %v, %v", gs, err)
+	}
+	wantCode(t, db.DeleteModule(t.Context(), heir.Digest), "module_not_found")
 	g.ID, g.Digest = "grant-2", "sha256:2"
 	wantCode(t, db.PutGrant(t.Context(), g, record("grant.put", g.ID)), "module_not_found")
 }
