@@ -100,6 +100,7 @@ func Check[S any](t *testing.T, a action.Action[S], v Vector) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	record(t, Played{out, w.Calls})
 	for _, diff := range v.Diffs(out, w.Calls) {
 		t.Error(diff)
 	}

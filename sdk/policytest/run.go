@@ -49,6 +49,7 @@ func (p *Player) check(t *testing.T, v Vector) {
 		if err != nil {
 			t.Fatalf("%s: %v", split.Name, err)
 		}
+		record(t, split, got)
 		if diff := Diff(v.Want, got); diff != "" {
 			t.Errorf("%s: %s", split.Name, diff)
 		}

@@ -12,20 +12,22 @@ import (
 
 func (c *cli) grant() *cobra.Command {
 	cmd := &cobra.Command{Use: "grant", Short: "Say what a module may do", Args: onlyCommands, RunE: help}
-	cmd.AddCommand(c.grantAdd(), c.grantList())
+	cmd.AddCommand(c.grantAdd(), c.grantList(), c.grantRevoke(), c.grantDiff())
 	return cmd
 }
 
 func (c *cli) grantAdd() *cobra.Command {
 	var expires vigil.Duration
+	var budget vigil.Rate
 	cmd := &cobra.Command{
 		Use:   "add MODULE CAPABILITY TARGET",
 		Short: "Grant a module one capability on targets",
 		Long: `Grant a module one capability on the targets that a pattern names.
 
-A grant belongs to the digest of the module's bytes: a new version of the same
-module has no grants until somebody gives it some.`,
+A grant belongs to the digest of the module's bytes. A newer version keeps it
+only if it asks for nothing more; see vigil grant diff.`,
 		Example: `  vigil grant add restart-service service.restart 'service:web-*'
+  vigil grant add restart-service service.restart 'service:*' --budget 3/1h
   vigil grant add sha256:4f1c… service.restart service:db --expires 24h`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,7 +35,7 @@ module has no grants until somebody gives it some.`,
 			if err != nil {
 				return err
 			}
-			g := vigil.Grant{Digest: args[0], Capability: args[1], Target: args[2]}
+			g := vigil.Grant{Digest: args[0], Capability: args[1], Target: args[2], Budget: budget}
 			if expires != 0 {
 				g.Expires = time.Now().Add(expires.D()).UTC()
 			}
@@ -44,7 +46,11 @@ module has no grants until somebody gives it some.`,
 			return c.print(got, func(w io.Writer) { grantRows(w, got) })
 		},
 	}
+	cmd.Flags().TextVar(&budget, "budget", vigil.Rate{}, "at most this `rate` on each host, for example 3/1h (default without limit)")
 	cmd.Flags().TextVar(&expires, "expires", vigil.Duration(0), "the grant ends after this `duration`")
+	for _, name := range []string{"budget", "expires"} {
+		cmd.Flags().Lookup(name).DefValue = "" // no default is worth showing
+	}
 	return cmd
 }
 
@@ -73,13 +79,78 @@ func (c *cli) grantList() *cobra.Command {
 	}
 }
 
+func (c *cli) grantRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "rm ID", Short: "Take a grant back", Aliases: []string{"revoke"}, Args: cobra.ExactArgs(1),
+		Long: `Take a grant back. An action that has been leased already keeps it until it
+ends; vigil remediation cancel does not wait for that.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			if err := api.Revoke(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.err, "grant %s revoked\n", args[0])
+			return nil
+		},
+	}
+}
+
+func (c *cli) grantDiff() *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Compare what two modules ask for",
+		Long: `Compare what two modules ask for, and say whether an upgrade from the one to the
+other keeps the grants: it does if the new one asks for nothing that the old one
+did not ask for.`,
+		Example: `  vigil grant diff restart-service@1.0.0 restart-service`,
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			d, err := api.DiffGrants(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return c.print(d, func(w io.Writer) { diffRows(w, d) })
+		},
+	}
+}
+
+func diffRows(w io.Writer, d vigil.CapabilityDiff) {
+	row(w, "", "CAPABILITY", "TARGET", "WHY")
+	for _, part := range []struct {
+		mark string
+		asks []vigil.Requirement
+	}{{"+", d.Added}, {"-", d.Removed}, {"=", d.Kept}} {
+		for _, r := range part.asks {
+			row(w, part.mark, r.Capability, r.Target, r.Why)
+		}
+	}
+	if d.Reason == "" {
+		fmt.Fprintf(w, "an upgrade keeps the grants (%d)\n", len(d.Grants))
+		return
+	}
+	fmt.Fprintf(w, "an upgrade keeps no grant: %s\n", plain(d.Reason))
+}
+
 func grantRows(w io.Writer, grants ...vigil.Grant) {
-	row(w, "ID", "MODULE", "CAPABILITY", "TARGET", "EXPIRES", "BY")
+	row(w, "ID", "MODULE", "CAPABILITY", "TARGET", "BUDGET", "EXPIRES", "BY")
 	for _, g := range grants {
-		until := "never"
+		until, budget := "never", "-"
+		if g.Budget.N > 0 {
+			budget = g.Budget.String()
+		}
 		if !g.Expires.IsZero() {
 			until = fmt.Sprint("in ", vigil.Duration(time.Until(g.Expires).Round(time.Second)))
+			if left := time.Until(g.Expires); left <= 0 {
+				until = "over"
+			}
 		}
-		row(w, g.ID, short(g.Digest), g.Capability, g.Target, until, g.By)
+		row(w, g.ID, short(g.Digest), g.Capability, g.Target, budget, until, g.By)
 	}
 }
