@@ -102,10 +102,10 @@ func TestReadme_EveryConsoleBlockWorks(t *testing.T) {
 // shell is the terminal that README's reader types into: the repository's
 // folder, with the files it writes kept out of the way afterwards.
 type shell struct {
-	t        *testing.T
-	repo     string
-	env      []string
-	exported string
+	t     *testing.T
+	repo  string
+	env   []string
+	typed string // what stays in force: exports and changes of folder
 }
 
 func (sh *shell) keep(name, text string) {
@@ -121,16 +121,19 @@ func (sh *shell) keep(name, text string) {
 }
 
 func (sh *shell) command(ctx context.Context, line string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "sh", "-c", sh.exported+line)
+	cmd := exec.CommandContext(ctx, "sh", "-c", sh.typed+line)
 	cmd.Dir, cmd.Env = sh.repo, sh.env
 	return cmd
 }
 
 func (sh *shell) run(s step) {
 	sh.t.Helper()
-	if strings.HasPrefix(s.command, "export ") {
-		sh.exported += s.command
+	if strings.HasPrefix(s.command, "export ") || strings.HasPrefix(s.command, "cd ") {
+		sh.typed += s.command
 		return
+	}
+	if m := regexp.MustCompile(`module new .* (\S+)\n`).FindStringSubmatch(s.command); m != nil {
+		sh.t.Cleanup(func() { os.RemoveAll(filepath.Join(sh.repo, m[1])) })
 	}
 	for _, m := range regexp.MustCompile(`(?:>|--out) (\S+)`).FindAllStringSubmatch(s.command, -1) {
 		sh.t.Cleanup(func() { os.Remove(filepath.Join(sh.repo, m[1])) })
