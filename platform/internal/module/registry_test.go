@@ -161,6 +161,27 @@ func TestUpload_RefusesAndKeepsNothing(t *testing.T) {
 	}
 }
 
+func TestResolve_ABuiltInsNameCannotBeTaken(t *testing.T) {
+	t.Parallel()
+	r, _ := registry(t)
+	carried, _, err := r.Upload(t.Context(), flow.Upload{By: "builtin", Wasm: []byte("policy threshold 1.0.0"), BuiltIn: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := upload(t, r, "policy threshold 1.0.0 ")
+	later := upload(t, r, "policy threshold 2.0.0")
+	f := func(ref, want string) {
+		t.Helper()
+		if got, err := r.Resolve(t.Context(), ref); err != nil || got.Digest != want {
+			t.Errorf("Resolve(%q) = %s, %v; want %s", ref, got.Digest, err, want)
+		}
+	}
+	f("threshold", carried.Digest)
+	f("threshold@1.0.0", carried.Digest)
+	f("threshold@2.0.0", later.Digest)
+	f(same.Digest, same.Digest)
+}
+
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	r, _ := registry(t)

@@ -12,7 +12,8 @@ import (
 const shortest = 12
 
 // Resolve finds the module that ref means: a name (the newest upload of it), a
-// name@version, or sha256: with at least twelve digits.
+// name@version, or sha256: with at least twelve digits. The name of a module
+// that the binary carries means that one, whoever else uses it.
 func (r *Registry) Resolve(ctx context.Context, ref string) (vigil.Module, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -28,12 +29,22 @@ func (r *Registry) find(ref string) (vigil.Module, error) {
 		return r.byDigest(ref, hex)
 	}
 	name, version, exact := strings.Cut(ref, "@")
-	for _, m := range slices.Backward(r.modules) {
-		if m.Name == name && (!exact || m.Version == version) {
+	var found *vigil.Module
+	for i, m := range slices.Backward(r.modules) {
+		if m.Name != name || exact && m.Version != version {
+			continue
+		}
+		if m.BuiltIn {
 			return m, nil
 		}
+		if found == nil {
+			found = &r.modules[i]
+		}
 	}
-	return vigil.Module{}, r.notFound(ref)
+	if found == nil {
+		return vigil.Module{}, r.notFound(ref)
+	}
+	return *found, nil
 }
 
 // byDigest finds a module by its digest or the start of it. The caller holds
