@@ -33,8 +33,8 @@ const (
 // KeyID is a key's number, which a signature names.
 type KeyID [8]byte
 
-// String renders the number as minisign does.
-func (id KeyID) String() string { return fmt.Sprintf("%016X", binary.LittleEndian.Uint64(id[:])) }
+// String renders the number as minisign does, without leading zeros.
+func (id KeyID) String() string { return fmt.Sprintf("%X", binary.LittleEndian.Uint64(id[:])) }
 
 // PublicKey verifies.
 type PublicKey struct {
