@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is the newest heading of CHANGELOG.md.
+// version is the release that CHANGELOG.md calls Unreleased.
 const version = "0.1.0-dev"
 
 func versionString() string {

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -26,7 +25,6 @@ type Options struct {
 	ServiceName string // "" means vigil; a span's service is ServiceName-role
 	Version     string
 	Log         *slog.Logger
-	SampleRatio float64 // of the traces that nobody asked for, see Sample
 }
 
 // Telemetry exports spans and serves self-metrics until it is closed.
@@ -112,15 +110,6 @@ func (t *Telemetry) Dropped() uint64 { return t.dropped.Load() }
 
 // Tracing reports whether spans go anywhere.
 func (t *Telemetry) Tracing() bool { return t.queue != nil }
-
-// Sample reports whether a trace that nobody asked for should be recorded. The
-// answer for one trace is the same everywhere.
-func (t *Telemetry) Sample(id flow.TraceID) bool {
-	if t.queue == nil || t.opts.SampleRatio <= 0 {
-		return false
-	}
-	return float64(binary.BigEndian.Uint64(id[8:])>>1) < t.opts.SampleRatio*(1<<63)
-}
 
 // Close exports what is queued, as far as ctx allows, and stops. Only one
 // goroutine may call it, once; what is emitted later is dropped.

@@ -185,7 +185,7 @@ func TestNew_IsOffWithoutAnEndpoint(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
 	tel := open(t, "")
 	tel.Emit(flow.Span{Name: "x", Context: flow.NewTrace()})
-	if tel.Tracing() || tel.Dropped() != 0 || tel.Sample(flow.NewTrace().Trace) {
+	if tel.Tracing() || tel.Dropped() != 0 {
 		t.Error("tracing is on though nobody asked for it")
 	}
 	if err := tel.Close(t.Context()); err != nil {
@@ -213,33 +213,6 @@ func TestNew_RefusesWhatIsNoURL(t *testing.T) {
 			t.Errorf("New(%q) succeeded", endpoint)
 		}
 	}
-}
-
-func TestSample_FollowsTheRatio(t *testing.T) {
-	t.Parallel()
-	r := newReceiver(t)
-	f := func(ratio float64, least, most int) {
-		t.Helper()
-		tel, err := telemetry.New(t.Context(), telemetry.Options{Endpoint: r.URL, Log: slog.New(slog.DiscardHandler), SampleRatio: ratio})
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for range 1000 {
-			if tel.Sample(flow.NewTrace().Trace) {
-				n++
-			}
-		}
-		if n < least || n > most {
-			t.Errorf("ratio %g sampled %d of 1000", ratio, n)
-		}
-		if err := tel.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
-	f(0, 0, 0)
-	f(0.5, 400, 600)
-	f(1, 1000, 1000)
 }
 
 func TestMetrics_AreThePrometheusTextFormat(t *testing.T) {
