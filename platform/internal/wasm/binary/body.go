@@ -61,9 +61,18 @@ func (b *body) read(c *cursor, sig Signature, out *written) {
 	if c.err != nil {
 		return
 	}
+	b.values.begin(sig, c.b[declared:end])
 	b.cost = 1 + b.locals/8
 	for done := false; !done && c.err == nil; {
-		done = b.instruction()
+		at := c.i
+		if done = b.instruction(); c.err == nil {
+			b.look(at)
+		}
+	}
+	if c.err == nil && b.values.again() {
+		c.i = 0
+		b.read(c, sig, out)
+		return
 	}
 	if c.err == nil && c.left() > 0 {
 		c.fail("module_malformed", "a function goes on after its end")

@@ -16,6 +16,8 @@
 // YieldModule, so that the collector and the clock get their turn: native code
 // cannot be interrupted from outside.
 //
+// And it writes around two defects of the compiler, see defects.
+//
 // How the host uses it:
 //
 //	offer YieldModule.YieldName as a function () → (); it may panic to end the call

@@ -46,7 +46,7 @@ func FuzzInspect(f *testing.F) {
 	}
 	f.Add(program{types: []Signature{{Results: "\x7f\x7e"}}, functions: []routine{{code: assembler{}.at(opCall, 0)}}}.bytes())
 	f.Fuzz(func(t *testing.T, module []byte) {
-		s, err := Inspect(module)
+		s, err := inspect(module, defects{selects: true, remainders: true})
 		if e := vigil.AsError(err); err != nil {
 			if e.Fields["section"] == nil || e.Fields["offset"] == nil || e.Kind != vigil.Invalid && e.Kind != vigil.TooLarge {
 				t.Errorf("Inspect = %v with %v, which does not say where", err, e.Fields)

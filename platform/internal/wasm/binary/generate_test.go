@@ -7,7 +7,7 @@ import "math/rand/v2"
 // loop and each call counts down; calls also hand on a depth.
 //
 // It leaves out what may differ between two runs of one program: the bits of
-// a NaN, and select on floats.
+// a NaN.
 type generator struct {
 	*rand.Rand
 	program program
@@ -298,8 +298,11 @@ func (g *generator) operate(a assembler, t byte, depth int) assembler {
 	}[t]
 	a = g.expression(a, t, depth-1)
 	a = g.expression(a, t, depth-1)
-	if t >= 0x7e && g.IntN(5) == 0 {
-		return g.expression(a, 0x7f, depth-1).op(0x1b)
+	switch g.IntN(8) {
+	case 0:
+		return g.expression(a, 0x7f, depth-1).op(opSelect)
+	case 1:
+		return g.expression(a, 0x7f, depth-1).op(opSelectTyped, 1, t)
 	}
 	return a.op(ops[g.IntN(len(ops))])
 }

@@ -2,6 +2,7 @@ package binary
 
 import (
 	"bytes"
+	"runtime"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -54,7 +55,9 @@ type Facts struct {
 // trusts nothing and allocates by what is there, not by what is claimed. Its
 // errors are Invalid, or TooLarge, and name section, offset, what was found
 // and the limit.
-func Inspect(module []byte) (*Shape, error) {
+func Inspect(module []byte) (*Shape, error) { return inspect(module, defectsOf(runtime.GOARCH)) }
+
+func inspect(module []byte, d defects) (*Shape, error) {
 	if n := len(module); n > vigil.MaxModuleSize {
 		return nil, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", n, vigil.MaxModuleSize).
 			With("section", "module").With("offset", vigil.MaxModuleSize).With("found", n).With("limit", vigil.MaxModuleSize)
@@ -62,7 +65,7 @@ func Inspect(module []byte) (*Shape, error) {
 	if !bytes.HasPrefix(module, []byte(header)) {
 		return nil, Refuse("module_malformed", "header", 0, "this is no WebAssembly 1.0 module").Hinted("build one with vigil module build")
 	}
-	w := &walk{Shape: &Shape{Facts: Facts{Size: len(module)}}, announced: -1}
+	w := &walk{Shape: &Shape{Facts: Facts{Size: len(module)}}, announced: -1, defects: d}
 	if err := w.sections(&cursor{b: module, i: len(header), section: "module"}); err != nil {
 		return nil, err
 	}
@@ -100,6 +103,10 @@ type walk struct {
 	extra     []Signature    // types that metering adds
 	wrappers  map[string]int // among extra, by results
 	out       [lastRank + 1]written
+
+	defects     defects // to work around
+	globalTypes []byte
+	values      values // of the body that is read
 }
 
 // written is a section of the metered module. All of them are a count and

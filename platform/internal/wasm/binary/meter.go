@@ -98,10 +98,11 @@ func (b *body) write(out *written, groups int, declared []byte, sig Signature) {
 		b.test()
 		head = b.code
 	}
-	locals := appendUint(nil, uint64(groups+1))
-	size := len(locals) + len(declared) + 2 + len(head) + len(instructions) + len(tail)
+	more, added := b.added()
+	locals := appendUint(nil, uint64(groups+more))
+	size := len(locals) + len(declared) + len(added) + len(head) + len(instructions) + len(tail)
 	out.items = appendUint(out.items, uint64(size))
-	for _, part := range [][]byte{locals, declared, {temporary, typeI64}, head, instructions, tail} {
+	for _, part := range [][]byte{locals, declared, added, head, instructions, tail} {
 		out.items = append(out.items, part...)
 	}
 	b.code = instructions // its room serves the next function

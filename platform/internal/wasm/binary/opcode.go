@@ -71,7 +71,7 @@ func operandOf(op byte) operand {
 		return access
 	}
 	switch op {
-	case opUnreachable, 0x01, opElse, opEnd, opReturn, 0x1a, 0x1b: // with nop, drop, select
+	case opUnreachable, 0x01, opElse, opEnd, opReturn, opDrop, opSelect: // with nop
 		return nothing
 	case opBlock, opLoop, opIf:
 		return blockType
@@ -83,7 +83,7 @@ func operandOf(op byte) operand {
 		return function
 	case opCallIndirect:
 		return indirect
-	case 0x1c: // select with a type
+	case opSelectTyped:
 		return types
 	case opGlobalGet, opGlobalSet:
 		return global

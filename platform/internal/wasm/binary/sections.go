@@ -7,6 +7,7 @@ func valueType(b byte) bool { return b >= typeF64 && b <= typeI32 }
 const (
 	typeI32     = 0x7f
 	typeI64     = 0x7e
+	typeF32     = 0x7d
 	typeF64     = 0x7c
 	typeFunc    = 0x60
 	typeRef     = 0x70 // funcref
@@ -125,9 +126,11 @@ func (w *walk) globalSection(c *cursor, out *written) {
 	out.count = c.count("globals", maxGlobals)
 	from := c.i
 	for n := out.count; n > 0 && c.err == nil; n-- {
-		if t := c.byte(); c.err == nil && !valueType(t) {
+		t := c.byte()
+		if c.err == nil && !valueType(t) {
 			c.fail("module_type", "global of type %#x is not allowed", t)
 		}
+		w.globalTypes = append(w.globalTypes, t)
 		if mut := c.byte(); c.err == nil && mut > 1 {
 			c.fail("module_malformed", "global mutability %#x", mut)
 		}
