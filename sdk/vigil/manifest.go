@@ -24,7 +24,7 @@ func ParseManifest(doc []byte) (Manifest, error) {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&m); err != nil {
-		return Manifest{}, &Error{Kind: Invalid, Code: "module_manifest", Msg: "manifest: " + err.Error()}
+		return Manifest{}, Errorf(Invalid, "module_manifest", "manifest: %.200s", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Manifest{}, Errorf(Invalid, "module_manifest", "manifest: more than one document")
@@ -43,11 +43,11 @@ func (m Manifest) Check() error {
 	case m.ABI != 1:
 		return bad("abi", "is %d, want 1", m.ABI)
 	case m.Kind != PolicyModule && m.Kind != ActionModule:
-		return bad("kind", "%q is neither policy nor action", m.Kind)
+		return bad("kind", "%.64q is neither policy nor action", m.Kind)
 	case !isName(m.Name):
-		return bad("name", "%q: want lower-case letters, digits and dashes, at most 63", m.Name)
+		return bad("name", "%.64q: want lower-case letters, digits and dashes, at most 63", m.Name)
 	case !isVersion(m.Version):
-		return bad("version", "%q: want for example 1.0.0", m.Version)
+		return bad("version", "%.64q: want for example 1.0.0", m.Version)
 	case len(m.Requires) > 64:
 		return bad("requires", "at most 64 capabilities")
 	case len(m.Vectors) > MaxVectors:
@@ -55,7 +55,7 @@ func (m Manifest) Check() error {
 	}
 	for _, r := range m.Requires {
 		if r.Capability == "" || r.Target == "" || r.Why == "" {
-			return bad("requires", "%q: want capability, target and why", r.Capability)
+			return bad("requires", "%.64q: want capability, target and why", r.Capability)
 		}
 	}
 	return nil

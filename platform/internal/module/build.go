@@ -30,16 +30,21 @@ func ReadManifest(dir string) (vigil.Manifest, error) {
 	if err != nil {
 		return vigil.Manifest{}, fmt.Errorf("read manifest: %w", err)
 	}
+	return parseSource(path, text)
+}
+
+// parseSource reads the text of a module.yaml.
+func parseSource(path string, text []byte) (vigil.Manifest, error) {
 	if len(text) > maxSource {
 		return vigil.Manifest{}, vigil.Errorf(vigil.TooLarge, "module_manifest", "%s has more than %d bytes", path, maxSource)
 	}
 	var doc map[string]any
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return vigil.Manifest{}, vigil.Errorf(vigil.Invalid, "module_manifest", "%s: %s", path, err)
+		return vigil.Manifest{}, vigil.Errorf(vigil.Invalid, "module_manifest", "%s: %.400s", path, err)
 	}
 	asJSON, err := json.Marshal(doc)
 	if err != nil {
-		return vigil.Manifest{}, vigil.Errorf(vigil.Invalid, "module_manifest", "%s: %s", path, err)
+		return vigil.Manifest{}, vigil.Errorf(vigil.Invalid, "module_manifest", "%s: %.400s", path, err)
 	}
 	m, err := vigil.ParseManifest(asJSON)
 	if err != nil {
@@ -117,7 +122,9 @@ func tail(said []byte) string {
 func Embed(wasm []byte, m vigil.Manifest) ([]byte, error) {
 	if len(m.Settings) > 0 {
 		var schema any
-		if err := json.Unmarshal(m.Settings, &schema); err != nil {
+		numbers := json.NewDecoder(bytes.NewReader(m.Settings))
+		numbers.UseNumber() // as they are written: a bound may be larger than a float is exact
+		if err := numbers.Decode(&schema); err != nil {
 			return nil, fmt.Errorf("read settings schema of %s: %w", m.Name, err)
 		}
 		sorted, err := json.Marshal(schema)
