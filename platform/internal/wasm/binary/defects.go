@@ -1,7 +1,5 @@
 package binary
 
-import leb128 "encoding/binary"
-
 // Two defects of the compiler of wazero v1.12.0 give a guest wrong numbers. Both
 // leave out, for the register allocator, that an instruction goes on with what
 // stands in its target, which may then be moved away in between: the guest gets
@@ -87,15 +85,13 @@ func (b *body) look(at int) {
 	}
 }
 
-// choose takes a select off the stack, and rewrites one of floats.
+// choose takes a select off the stack, and rewrites one of floats. What type it
+// names the runtime does not look at; the operands say.
 func (b *body) choose(at int) {
 	v := &b.values
 	typ := v.top(1)
-	if b.c.b[at] == opSelectTyped {
-		n, size := leb128.Uvarint(b.c.b[at+1:])
-		if typ = 0; n == 1 {
-			typ = b.c.b[at+1+size]
-		}
+	if b.c.b[at] == opSelectTyped && b.c.b[at+1] != 1 {
+		typ = 0 // one type is written in one byte, or the runtime refuses it
 	}
 	v.pop(3)
 	v.types = append(v.types, typ)

@@ -299,6 +299,8 @@ func TestMeter_KnowsTheTypesThatASelectMeets(t *testing.T) {
 		{"select of numbers", a().get(2).op(opDrop).get(1, 1, 0).op(opSelect), typeI64, 0},
 		{"typed select", a().get(2, 2, 0).op(opSelectTyped, 1, typeF32), typeF32, 1},
 		{"typed select of numbers", a().get(2).op(opDrop).get(0, 0, 0).op(opSelectTyped, 1, typeI32), typeI32, 0},
+		{"typed select of other numbers", a().get(2).op(opDrop).get(1, 1, 0).op(opSelectTyped, 1, typeF64), typeI64, 0},
+		{"typed select of other floats", a().get(3, 3, 0).op(opSelectTyped, 1, typeI32), typeF64, 1},
 		{"select on a choice", a().get(3, 3).get(0, 0, 0).op(opSelect, opSelect), typeF64, 1},
 	} {
 		wantRewrites(t, r, c.name, c.code, c.leaves, c.inside)
