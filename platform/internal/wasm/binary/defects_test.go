@@ -180,6 +180,7 @@ func choosing(code assembler) program {
 			{Params: "\x7c\x7f", Results: "\x7f\x7f\x7d\x7d"},
 			{Results: "\x7c"},
 			{Params: "\x7f", Results: "\x7f"},
+			{Params: "\x7c\x7c\x7f", Results: "\x7c"},
 		},
 		imports:   []Import{{Module: "host", Name: "float", Type: 2}},
 		functions: []routine{{locals: "\x7e\x7d"}, {typ: 1, code: assembler{}.get(1, 1).at(opGlobalGet, 0).at(opGlobalGet, 0)}},
@@ -224,6 +225,9 @@ func TestMeter_KnowsWhatEachInstructionLeaves(t *testing.T) {
 		takes, leaves := takesOf(r, code...)
 		if takes == nil {
 			t.Fatalf("no operands are found for instruction %#x", code)
+		}
+		if n, left := effectOf(code[0]); code[0] != opMore && (n != len(takes) || left != leaves) {
+			t.Errorf("instruction %#x takes %d values and leaves %#x, want %d and %#x", code, n, left, len(takes), leaves)
 		}
 		floats += wantRewrites(t, r, fmt.Sprintf("%#x", code), assembler{}.get(takes...).op(code...), leaves, 0)
 	}
@@ -295,6 +299,17 @@ func TestMeter_KnowsTheTypesThatASelectMeets(t *testing.T) {
 		{"after return", a().op(opBlock, typeNothing, opReturn, opSelect, opDrop, opEnd).get(2), typeF32, 0},
 		{"blocks never run", a().op(opBlock, typeNothing, opUnreachable, opIf, typeI32).get(0).op(opElse).get(0).op(opEnd, opDrop, opEnd).get(2), typeF32, 0},
 		{"else after a jump", a().get(0).op(opIf, typeF64, opUnreachable, opElse).get(3).op(opEnd), typeF64, 0},
+		{"under a call", a().get(3, 3, 0).at(opCall, 2).op(opDrop, opDrop, opDrop, opDrop), typeF64, 0},
+		{"under an indirect call", a().get(3, 3, 0).i32(2).at(opCallIndirect, 1).op(0).op(opDrop, opDrop, opDrop, opDrop), typeF64, 0},
+		{"under br_if", a().get(3, 0).op(opBrIf, 0), typeF64, 0},
+		{"under a block", a().get(3, 3, 0).op(opBlock, 1, opDrop, opDrop).get(0, 0, 2, 2).op(opEnd, opDrop, opDrop, opDrop, opDrop), typeF64, 0},
+		{"under a select", a().get(3, 1, 1, 0).op(opSelect, opDrop), typeF64, 0},
+		{"select of parameters of a block", a().get(3, 3, 0).op(opBlock, 4, opSelect, opEnd), typeF64, 1},
+		{"select in an else after a jump", a().get(0).op(opIf, typeF64, opUnreachable, opElse).get(3, 3, 0).op(opSelect, opEnd), typeF64, 1},
+		{"select of anything after br", a().op(opBlock, typeF64).get(3, 3, 3).op(opBr, 0, opSelect, 0x45, opDrop).get(3).op(opEnd), typeF64, 0},
+		{"select of anything after br_table", a().op(opBlock, typeF64).get(3, 3, 3, 0).op(opBrTable, 0, 0, opSelect, 0x45, opDrop).get(3).op(opEnd), typeF64, 0},
+		{"select of anything after return", a().op(opBlock, typeF64).get(3, 3, 3).op(opReturn, opSelect, 0x45, opDrop).get(3).op(opEnd), typeF64, 0},
+		{"select of anything after unreachable", a().op(opBlock, typeF64).get(3, 3, 3).op(opUnreachable, opSelect, 0x45, opDrop).get(3).op(opEnd), typeF64, 0},
 		{"select", a().get(3, 3, 0).op(opSelect), typeF64, 1},
 		{"select of numbers", a().get(2).op(opDrop).get(1, 1, 0).op(opSelect), typeI64, 0},
 		{"typed select", a().get(2, 2, 0).op(opSelectTyped, 1, typeF32), typeF32, 1},
@@ -304,5 +319,26 @@ func TestMeter_KnowsTheTypesThatASelectMeets(t *testing.T) {
 		{"select on a choice", a().get(3, 3).get(0, 0, 0).op(opSelect, opSelect), typeF64, 1},
 	} {
 		wantRewrites(t, r, c.name, c.code, c.leaves, c.inside)
+	}
+}
+
+func TestMeter_MakesNoInvalidSelectValid(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, wazero.NewRuntimeConfigInterpreter())
+	for name, code := range map[string]assembler{
+		"of two types":          assembler{}.get(1, 3, 0).op(opSelect),
+		"of two floats":         assembler{}.get(2, 3, 0).op(opSelect),
+		"by a float":            assembler{}.get(3, 3, 3).op(opSelect),
+		"of too few":            assembler{}.get(3, 0).op(opSelect),
+		"of too few in a block": assembler{}.get(3).op(opBlock, typeF64).get(3, 0).op(opSelect, opEnd),
+		"of two named types":    assembler{}.get(3, 3, 0).op(opSelectTyped, 2, typeF64, typeF64),
+		"of a type at length":   assembler{}.get(3, 3, 0).op(opSelectTyped, 0x81, 0, typeF64),
+	} {
+		p := choosing(nil)
+		p.functions[0].code = append(code, opDrop)
+		module := p.bytes()
+		if before, after := compiles(r, module), compiles(r, rewritten(t, module).Code); before == nil || after == nil {
+			t.Errorf("select %s: compiling the module = %v, its metered code = %v", name, before, after)
+		}
 	}
 }
