@@ -1,8 +1,8 @@
 package capability
 
 import (
-	"context"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -12,7 +12,8 @@ import (
 // BrokerOptions are what a Broker needs.
 type BrokerOptions struct {
 	Services *Services
-	Budgets  string // folder in which the uses of grants are counted
+	Verbs    map[string]Verb // by the name of their capability, beside those of Services
+	Budgets  string          // folder in which the uses of grants are counted
 	Allows   func(grants []vigil.Grant, capability, target string, now time.Time) error
 	Emit     func(spans ...flow.Span)
 	Log      *slog.Logger
@@ -23,30 +24,17 @@ type BrokerOptions struct {
 // granted.
 type Broker struct {
 	o       BrokerOptions
-	verbs   map[string]verb // never changed
+	verbs   map[string]Verb // never changed
 	budgets *budgets
 }
 
-// verb carries out one capability on the service called name, if may still
-// agrees right before the effect.
-type verb func(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error)
-
-// NewBroker returns a broker over the services of this host.
+// NewBroker returns a broker over the services of this host and the other verbs
+// it is given.
 func NewBroker(o BrokerOptions) *Broker {
-	s := o.Services
-	return &Broker{o: o, budgets: &budgets{dir: o.Budgets}, verbs: map[string]verb{
-		opStatus: func(_ context.Context, name string, _ ...func() error) (vigil.ServiceStatus, error) {
-			return s.Status(name)
-		},
-		"service.start":   s.Start,
-		"service.stop":    s.Stop,
-		"service.restart": s.Restart,
-		"service.reload":  s.Reload,
-	}}
+	verbs := o.Services.verbs()
+	maps.Copy(verbs, o.Verbs)
+	return &Broker{o: o, budgets: &budgets{dir: o.Budgets}, verbs: verbs}
 }
-
-// opStatus is the one verb without an effect.
-const opStatus = "service.status"
 
 // ForLease opens a session for one run of a lease's action. Its calls are
 // children of trace. holds is asked right before every effect and says why the

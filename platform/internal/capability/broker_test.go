@@ -119,7 +119,7 @@ func TestSession_RefusesBeforeTheEffect(t *testing.T) {
 	f("two requests", "service.restart", web+web, nil, "request_invalid")
 	f("no JSON", "service.restart", "web", nil, "request_invalid")
 	f("empty", "service.restart", "", nil, "request_invalid")
-	f("huge", "service.restart", web+strings.Repeat(" ", maxRequest), nil, "request_invalid")
+	f("huge", "service.restart", web+strings.Repeat(" ", MaxRequest), nil, "request_invalid")
 }
 
 func TestSession_LeaseLostWhileItWaitsForItsTurnHasNoEffect(t *testing.T) {
@@ -185,17 +185,17 @@ func TestSession_EndsAGuestThatCallsWithoutEnd(t *testing.T) {
 	}
 }
 
-func FuzzDecodeRequest(f *testing.F) {
+func FuzzDecodeService(f *testing.F) {
 	f.Add([]byte(`{"service":"web"}`))
 	f.Add([]byte(`{"service":"web","dry_run":true}`))
 	f.Add([]byte(`{"service":"-H evil"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := decodeRequest(b)
+		r, err := decodeService(b)
 		if err != nil {
 			return
 		}
 		if got, err := vigil.ParseTarget("service:" + r.Service); err != nil || got.Name != r.Service {
-			t.Errorf("decodeRequest(%q) let %q through", b, r.Service)
+			t.Errorf("decodeService(%q) let %q through", b, r.Service)
 		}
 	})
 }

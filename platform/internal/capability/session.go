@@ -4,18 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
+	"fmt"
 	"sync"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-const (
-	maxCalls   = 64       // host calls of one run
-	maxRequest = 64 << 10 // bytes of one request
-)
+// maxCalls bounds the host calls of one run.
+const maxCalls = 64
 
 // Session answers the host calls of one run of an action and keeps their
 // transcript.
@@ -45,54 +42,68 @@ func (s *Session) Call(ctx context.Context, op string, req []byte) []byte {
 		return encodeReply(nil, vigil.Errorf(vigil.Held, "guest_quota", "more than %d host calls in one run", maxCalls))
 	}
 	line := vigil.HostCall{Op: bounded(op), StartedAt: s.broker.o.Now()}
-	data, err := s.carryOut(ctx, &line, op, req)
+	data, kept, err := s.carryOut(ctx, &line, op, req)
 	end := s.broker.o.Now()
 	line.Took = vigil.Duration(max(0, end.Sub(line.StartedAt)))
 	line.Code = vigil.CodeOf(err)
-	line.Reply = data
+	line.Reply = kept
 	s.calls = append(s.calls, line)
 	s.tell(line, err)
 	return encodeReply(data, err)
 }
 
 // carryOut checks the call and does it; every check stands before the effect.
-func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string, req []byte) (json.RawMessage, error) {
-	do, ok := s.broker.verbs[op]
+func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string, req []byte) (data, kept json.RawMessage, err error) {
+	verb, ok := s.broker.verbs[op]
 	if !ok {
-		return nil, vigil.Errorf(vigil.NotFound, "capability_unknown", "no capability %q", line.Op)
+		return nil, nil, vigil.Errorf(vigil.NotFound, "capability_unknown", "no capability %q", line.Op)
 	}
-	ask, err := decodeRequest(req)
+	deed, err := verb(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	line.Target = vigil.Target{Kind: "service", Name: ask.Service}.String()
-	line.Request, _ = json.Marshal(ask) // two plain fields, cannot fail
-	if s.lease.Target.Kind != "service" || ask.Service != s.lease.Target.Name {
-		return nil, denied("%s is not the target of this remediation (%s)", line.Target, s.lease.Target)
+	line.Target = deed.Target
+	if line.Request, err = json.Marshal(deed.Request); err != nil {
+		return nil, nil, fmt.Errorf("keep request of %s: %w", op, err)
 	}
-	if err := s.broker.o.Allows(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
-		return nil, err
+	if err := s.allow(op, line, deed); err != nil {
+		return nil, nil, err
 	}
-	if op != opStatus { // what is lost or spent already need not wait for its turn
-		if err := s.holds(); err != nil {
-			return nil, err
-		}
-		if err := s.spend(op, line, true); err != nil {
-			return nil, err
-		}
-	}
-	if ask.DryRun {
-		do = s.broker.verbs[opStatus]
-	}
-	st, err := do(ctx, ask.Service, s.holds, func() error { return s.spend(op, line, false) })
+	answer, err := deed.Do(ctx, s.may(op, line, deed)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return json.Marshal(st)
+	return answer.encode()
 }
 
-// spend takes one use from the budgets of the grants that allow the call. What
-// only looks is free.
+// allow says what stands against a deed before its turn has come: what is lost
+// or spent already need not wait for it.
+func (s *Session) allow(op string, line *vigil.HostCall, deed Deed) error {
+	if own := (vigil.Target{Kind: s.lease.Target.Kind, Name: s.lease.Target.Name}); deed.Treats && deed.Target != own.String() {
+		return denied("%s is not the target of this remediation (%s)", line.Target, s.lease.Target)
+	}
+	if err := s.broker.o.Allows(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
+		return err
+	}
+	if !deed.Effect {
+		return nil
+	}
+	if err := s.holds(); err != nil {
+		return err
+	}
+	return s.spend(op, line, true)
+}
+
+// may is what is asked right before the effect; the use is counted last.
+func (s *Session) may(op string, line *vigil.HostCall, deed Deed) []func() error {
+	if !deed.Effect || deed.DryRun {
+		return nil
+	}
+	return []func() error{s.holds, func() error { return s.spend(op, line, false) }}
+}
+
+// spend takes one use from the budgets of the grants that allow the call, or
+// only looks whether there is one.
 func (s *Session) spend(op string, line *vigil.HostCall, onlyLook bool) error {
 	now := s.broker.o.Now()
 	var may []vigil.Grant
@@ -106,30 +117,6 @@ func (s *Session) spend(op string, line *vigil.HostCall, onlyLook bool) error {
 
 func denied(format string, args ...any) error {
 	return vigil.Errorf(vigil.Held, string(vigil.BlockDenied), format, args...)
-}
-
-// decodeRequest reads one request and nothing after it. The service must be a
-// name, so that nothing else reaches the transcript, a path or a driver.
-func decodeRequest(b []byte) (vigil.ServiceRequest, error) {
-	bad := func(format string, args ...any) (vigil.ServiceRequest, error) {
-		return vigil.ServiceRequest{}, vigil.Errorf(vigil.Invalid, "request_invalid", format, args...)
-	}
-	if len(b) > maxRequest {
-		return bad("request of %d bytes is over %d", len(b), maxRequest)
-	}
-	var r vigil.ServiceRequest
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
-		return bad("request is not {\"service\": NAME}: %v", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return bad("request has something after its end")
-	}
-	if t, err := vigil.ParseTarget("service:" + r.Service); err != nil || t.Host != "" {
-		return bad("%.200q is no service name", r.Service)
-	}
-	return r, nil
 }
 
 // encodeReply makes the guest's answer. An error without a code of its own says
