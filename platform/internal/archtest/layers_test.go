@@ -27,6 +27,7 @@ var may = []struct{ pkg, imports string }{
 	{"agent", "sdk/ agent"},
 	{"platform/internal/archtest", ""},
 	{"platform/internal/flow", "sdk/vigil"},
+	{"platform/internal/durable", ""},
 
 	// The core, in the order a sample flows. It knows only the words.
 	{"platform/internal/ingest", words},
@@ -34,7 +35,7 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/policy", words},
 	{"platform/internal/guard", words},
 	{"platform/internal/remedy", words + " platform/internal/guard"},
-	{"platform/internal/remediator", words},
+	{"platform/internal/remediator", words + " platform/internal/durable"},
 	{"platform/internal/audit", words},
 
 	// The rim: each edge has its foreign libraries, and no other package has them.
@@ -42,9 +43,9 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/module/trial", words + " sdk/policytest sdk/actiontest"},
 	{"platform/internal/module/minisign", words + " golang.org/x/crypto"},
 	{"platform/internal/module", words + " sdk/c/include go.yaml.in/yaml"},
-	{"platform/internal/capability", words},
+	{"platform/internal/capability", words + " platform/internal/durable"},
 	{"platform/internal/demo", words},
-	{"platform/internal/sqlite", words + " modernc.org/ github.com/pressly/goose golang.org/x/sys"},
+	{"platform/internal/sqlite", words + " platform/internal/durable modernc.org/ github.com/pressly/goose golang.org/x/sys"},
 	{"platform/internal/promql", words + " github.com/prometheus/"},
 	{"platform/internal/httpd", words + " github.com/gofiber/ github.com/danielgtaylor/huma github.com/valyala/fasthttp"},
 	{"platform/internal/telemetry", words + " go.opentelemetry.io/ github.com/prometheus/client_golang github.com/prometheus/common"},

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/durable"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -116,7 +117,7 @@ func (b *budgets) write(u uses) error {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return fmt.Errorf("make budget directory: %w", err)
 	}
-	if err := replaceFile(b.path(u.Grant), doc); err != nil {
+	if err := durable.Replace(b.path(u.Grant), doc); err != nil {
 		return fmt.Errorf("store budget of %s: %w", u.Grant, err)
 	}
 	return nil

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/techmedaddy/vigil/platform/internal/durable"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -27,7 +27,7 @@ func (r record) save(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode record: %w", err)
 	}
-	return replaceFile(path, b)
+	return durable.Replace(path, b)
 }
 
 // loadRecord reads a record; none is no error.
@@ -58,29 +58,4 @@ func (r record) adopt(boot string) process {
 		return r.Process
 	}
 	return process{}
-}
-
-// replaceFile puts b at path durably: written and synced beside it, renamed over
-// it, and the directory synced.
-func replaceFile(path string, b []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("create in %s: %w", dir, err)
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", dir, err)
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/techmedaddy/vigil/platform/internal/durable"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -32,7 +33,7 @@ func (f *fences) raise(t vigil.Target, token uint64) error {
 	if token <= top {
 		return stale(t, token, top)
 	}
-	if err := replaceFile(f.path(t), strconv.AppendUint(nil, token, 10)); err != nil {
+	if err := durable.Replace(f.path(t), strconv.AppendUint(nil, token, 10)); err != nil {
 		return fmt.Errorf("store fence %d of %s: %w", token, t, err)
 	}
 	return nil
@@ -80,29 +81,4 @@ func (f *fences) path(t vigil.Target) string { return filepath.Join(f.dir, key(t
 
 func stale(t vigil.Target, token, top uint64) error {
 	return vigil.Errorf(vigil.Conflict, "fence_stale", "fence %d of %s is not above %d, a later lease was served", token, t, top)
-}
-
-// replaceFile puts b at path durably: written and synced beside it, renamed over
-// it, and the directory synced.
-func replaceFile(path string, b []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return fmt.Errorf("create in %s: %w", dir, err)
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", dir, err)
-	}
-	defer d.Close()
-	return d.Sync()
 }

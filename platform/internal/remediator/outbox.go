@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/durable"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -27,7 +28,7 @@ func (o outbox) put(rep flow.Report) error {
 	if err != nil {
 		return fmt.Errorf("encode report of %s: %w", rep.Remediation, err)
 	}
-	return replaceFile(o.path(rep), b)
+	return durable.Replace(o.path(rep), b)
 }
 
 // drop forgets a report. One that comes back after a crash is refused by the

@@ -11,6 +11,7 @@ import (
 
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/techmedaddy/vigil/platform/internal/durable"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -31,7 +32,10 @@ func prepareFile(path string) error {
 	if err := f.Close(); err != nil {
 		return unwritable(dir, err)
 	}
-	return syncDir(dir)
+	if err := durable.SyncDir(dir); err != nil {
+		return unwritable(dir, err)
+	}
+	return nil
 }
 
 func prepareDir(dir string) error {
@@ -41,18 +45,6 @@ func prepareDir(dir string) error {
 	if kind, remote := networkDisk(dir); remote {
 		return vigil.Errorf(vigil.Unavailable, "data_dir_remote", "%s is on a network file system (%s), where a sync promises nothing", dir, kind).
 			Hinted("choose a local directory with --data")
-	}
-	return nil
-}
-
-// syncDir makes a new file's name survive a power cut.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return unwritable(dir, err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return unwritable(dir, err)
 	}
 	return nil
 }
