@@ -44,28 +44,6 @@ func TestCheck_NamesWhatIsWrong(t *testing.T) {
 	f("web", ServiceConfig{Start: start, Env: map[string]string{"VIGIL_INSTANCE": "x"}}, "service_invalid", "env")
 }
 
-func TestSafeCommand_RefusesWhatOthersMayHavePutThere(t *testing.T) {
-	t.Parallel()
-	f := func(code string, mode, dirMode os.FileMode) {
-		t.Helper()
-		dir := filepath.Join(t.TempDir(), "bin")
-		path := filepath.Join(dir, "run")
-		err := firstError(os.Mkdir(dir, 0o700), os.WriteFile(path, nil, 0o600), os.Chmod(path, mode), os.Chmod(dir, dirMode))
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantCode(t, safeCommand(path), code)
-	}
-	f("", 0o700, 0o755)
-	f("", 0o755, 0o777|os.ModeSticky)
-	f("command_missing", 0o600, 0o755)
-	f("command_unsafe", 0o777, 0o755)
-	f("command_unsafe", 0o755|os.ModeSetuid, 0o755)
-	f("command_unsafe", 0o755, 0o777)
-	wantCode(t, safeCommand("/nowhere/run"), "command_missing")
-	wantCode(t, safeCommand("/etc"), "command_missing")
-}
-
 func TestServices_NameTheKnownOnes(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), map[string]ServiceConfig{"web": asRole("sleeper"), "backend": asRole("sleeper")})

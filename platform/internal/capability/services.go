@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/capability/program"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -92,7 +93,7 @@ func (s *Services) Stop(ctx context.Context, name string, may ...func() error) (
 // Restart stops a service and starts it; up again, it has another pid.
 func (s *Services) Restart(ctx context.Context, name string, may ...func() error) (vigil.ServiceStatus, error) {
 	return s.do(ctx, name, func(one *service) error {
-		if err := safeCommand(one.cfg.Start[0]); err != nil {
+		if err := program.Check(one.cfg.Start[0]); err != nil {
 			return err // what cannot be started again is not stopped
 		}
 		if err := one.stop(); err != nil {

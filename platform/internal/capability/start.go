@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/capability/program"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -31,7 +31,7 @@ func (s *service) start() error {
 	if shut {
 		return vigil.Errorf(vigil.Conflict, "shutting_down", "service %s ends with Vigil, which is stopping", s.name)
 	}
-	if err := safeCommand(s.cfg.Start[0]); err != nil {
+	if err := program.Check(s.cfg.Start[0]); err != nil {
 		return err
 	}
 	if s.daemon() {
@@ -153,30 +153,4 @@ const ParentVariable = "VIGIL_PARENT"
 func (s *service) failed(format string, args ...any) *vigil.Error {
 	return vigil.Errorf(vigil.Internal, "start_failed", "service "+s.name+": "+format, args...).
 		Hinted("its output is in %s", s.logPath())
-}
-
-// safeCommand refuses a program that users other than its owner may have put
-// there, or that would run with more rights than Vigil has: world-writable,
-// setuid, or under a directory that everybody may write.
-func safeCommand(path string) error {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return vigil.Errorf(vigil.Invalid, "command_missing", "command %s cannot be found", path)
-	}
-	fi, err := os.Stat(real)
-	if err != nil || !fi.Mode().IsRegular() || fi.Mode().Perm()&0o111 == 0 {
-		return vigil.Errorf(vigil.Invalid, "command_missing", "command %s is no program", path)
-	}
-	if fi.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 || fi.Mode().Perm()&0o002 != 0 {
-		return vigil.Errorf(vigil.Invalid, "command_unsafe", "command %s is setuid or everybody may write it", path)
-	}
-	for dir := filepath.Dir(real); ; dir = filepath.Dir(dir) {
-		fi, err := os.Stat(dir)
-		if err != nil || (fi.Mode().Perm()&0o002 != 0 && fi.Mode()&fs.ModeSticky == 0) {
-			return vigil.Errorf(vigil.Invalid, "command_unsafe", "command %s lies under %s, which everybody may write", path, dir)
-		}
-		if dir == filepath.Dir(dir) {
-			return nil
-		}
-	}
 }
