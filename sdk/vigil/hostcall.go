@@ -15,11 +15,11 @@ type encodedBody struct {
 	Base64 []byte `json:"base64"`
 }
 
-// MarshalJSON writes text as text, unless that would take more room than its
-// bytes in base64 (text of control characters does).
+// MarshalJSON writes text as text, unless its escapes would take more room than
+// its bytes in base64.
 func (b Body) MarshalJSON() ([]byte, error) {
 	if utf8.Valid(b) {
-		if doc, err := json.Marshal(string(b)); err != nil || len(doc) <= 2*len(b)+2 {
+		if doc, err := json.Marshal(string(b)); err != nil || len(doc) <= len(b)*4/3+64 {
 			return doc, err
 		}
 	}

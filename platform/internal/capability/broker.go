@@ -5,19 +5,23 @@ import (
 	"maps"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/capability/command"
+	"github.com/techmedaddy/vigil/platform/internal/capability/egress"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // BrokerOptions are what a Broker needs.
 type BrokerOptions struct {
-	Services *Services
-	Verbs    map[string]Verb // by the name of their capability, beside those of Services
-	Budgets  string          // folder in which the uses of grants are counted
-	Allows   func(grants []vigil.Grant, capability, target string, now time.Time) error
-	Emit     func(spans ...flow.Span)
-	Log      *slog.Logger
-	Now      func() time.Time
+	Services  *Services
+	Endpoints *egress.Endpoints // nil: http.request is unknown here
+	Commands  *command.Commands // nil: command.run is unknown here
+	Verbs     map[string]Verb   // further ones, by the name of their capability
+	Budgets   string            // folder in which the uses of grants are counted
+	Allows    func(grants []vigil.Grant, capability, target string, now time.Time) error
+	Emit      func(spans ...flow.Span)
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Broker stands between action modules and the host: what passes it was
@@ -28,10 +32,15 @@ type Broker struct {
 	budgets *budgets
 }
 
-// NewBroker returns a broker over the services of this host and the other verbs
-// it is given.
+// NewBroker returns a broker over what this host offers.
 func NewBroker(o BrokerOptions) *Broker {
 	verbs := o.Services.verbs()
+	if o.Endpoints != nil {
+		verbs["http.request"] = httpVerb(o.Endpoints)
+	}
+	if o.Commands != nil {
+		verbs["command.run"] = commandVerb(o.Commands)
+	}
 	maps.Copy(verbs, o.Verbs)
 	return &Broker{o: o, budgets: &budgets{dir: o.Budgets}, verbs: verbs}
 }

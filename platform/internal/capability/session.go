@@ -1,18 +1,22 @@
 package capability
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// maxCalls bounds the host calls of one run.
-const maxCalls = 64
+const (
+	maxCalls      = 64        // host calls of one run
+	maxKept       = 16 << 10  // bytes of one request or reply that a transcript keeps
+	maxTranscript = 256 << 10 // and of all of them together
+)
 
 // Session answers the host calls of one run of an action and keeps their
 // transcript.
@@ -24,6 +28,7 @@ type Session struct {
 
 	mu    sync.Mutex
 	calls []vigil.HostCall // guarded by mu
+	kept  int              // guarded by mu: bytes of requests and replies in calls
 }
 
 // Calls returns the transcript so far.
@@ -41,12 +46,12 @@ func (s *Session) Call(ctx context.Context, op string, req []byte) []byte {
 	if len(s.calls) >= maxCalls {
 		return encodeReply(nil, vigil.Errorf(vigil.Held, "guest_quota", "more than %d host calls in one run", maxCalls))
 	}
-	line := vigil.HostCall{Op: bounded(op), StartedAt: s.broker.o.Now()}
+	line := vigil.HostCall{Op: bounded(op, 64), StartedAt: s.broker.o.Now()}
 	data, kept, err := s.carryOut(ctx, &line, op, req)
 	end := s.broker.o.Now()
 	line.Took = vigil.Duration(max(0, end.Sub(line.StartedAt)))
 	line.Code = vigil.CodeOf(err)
-	line.Reply = kept
+	line.Request, line.Reply = s.keep(line.Request), s.keep(kept)
 	s.calls = append(s.calls, line)
 	s.tell(line, err)
 	return encodeReply(data, err)
@@ -70,10 +75,21 @@ func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string,
 		return nil, nil, err
 	}
 	answer, err := deed.Do(ctx, s.may(op, line, deed)...)
-	if err != nil {
+	if err != nil && answer.Kept == nil {
 		return nil, nil, err
 	}
-	return answer.encode()
+	data, kept, encodeErr := answer.encode()
+	return data, kept, cmp.Or(err, encodeErr)
+}
+
+// keep returns what a transcript keeps of a request or reply: all of it, as long
+// as there is room. A transcript travels in a report of bounded size.
+func (s *Session) keep(doc json.RawMessage) json.RawMessage {
+	if len(doc) > maxKept || s.kept+len(doc) > maxTranscript {
+		doc = fmt.Appendf(nil, `{"left_out":"%d bytes"}`, len(doc))
+	}
+	s.kept += len(doc)
+	return doc
 }
 
 // allow says what stands against a deed before its turn has come: what is lost
@@ -124,6 +140,7 @@ func denied(format string, args ...any) error {
 func encodeReply(data json.RawMessage, err error) []byte {
 	r := vigil.CallReply{OK: err == nil, Data: data}
 	if err != nil {
+		r.Data = nil
 		e := vigil.AsError(err)
 		r.Code, r.Message = e.Code, e.Msg
 	}
@@ -153,11 +170,7 @@ func (s *Session) tell(line vigil.HostCall, err error) {
 	}
 }
 
-// bounded keeps a guest's word short and printable enough for a transcript.
-func bounded(op string) string {
-	const longest = 64
-	if len(op) > longest {
-		op = op[:longest]
-	}
-	return string(bytes.ToValidUTF8([]byte(op), []byte("?")))
+// bounded keeps a text short and printable enough for a transcript.
+func bounded(text string, longest int) string {
+	return strings.ToValidUTF8(text[:min(len(text), longest)], "?")
 }

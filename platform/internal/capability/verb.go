@@ -23,7 +23,8 @@ type Deed struct {
 	Effect  bool   // needs the lease and a use of the grant's budget; false only looks
 	DryRun  bool   // Do has no effect; grant, lease and budget are held against it all the same
 	// Do carries the deed out and asks may right before its effect: an error of
-	// one of them is the answer, and nothing is done.
+	// one of them is the answer, and nothing is done. Beside an error, what the
+	// answer keeps is for the transcript alone.
 	Do func(ctx context.Context, may ...func() error) (Answer, error)
 }
 

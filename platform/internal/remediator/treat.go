@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -153,7 +154,7 @@ func judge(rep *flow.Report, out vigil.ActionOutput, err, cause error) {
 func pids(calls []vigil.HostCall) (after, before int) {
 	for _, c := range calls {
 		var st vigil.ServiceStatus
-		if c.Code != "" || json.Unmarshal(c.Reply, &st) != nil {
+		if c.Code != "" || !strings.HasPrefix(c.Op, "service.") || json.Unmarshal(c.Reply, &st) != nil {
 			continue
 		}
 		after = st.PID

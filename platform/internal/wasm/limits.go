@@ -25,7 +25,7 @@ const (
 	maxCalls        = 256      // host calls of one action run
 	maxOp           = 128      // bytes of a capability's name
 	maxRequest      = 64 << 10 // bytes of a host call's request
-	maxReply        = 1 << 20  // bytes of a host call's reply
+	maxReply        = 2 << 20  // bytes of a host call's reply: the body of an HTTP response in base64, and room
 	maxOutput       = 1 << 20  // bytes of an action's output
 	maxMessage      = 512      // bytes of a decision's message that are kept
 	maxName         = 256      // bytes of a settings path or code that are kept
