@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/techmedaddy/vigil/platform/internal/app"
 	"github.com/techmedaddy/vigil/platform/internal/config"
 )
 
@@ -24,7 +25,11 @@ func (c *cli) config() *cobra.Command {
 				if len(args) == 1 {
 					file = args[0]
 				}
-				if _, err := config.Load(file, os.Getenv); err != nil {
+				conf, err := config.Load(file, os.Getenv)
+				if err == nil {
+					err = config.PointedFile(file, app.CheckHands(conf))
+				}
+				if err != nil {
 					return err
 				}
 				fmt.Fprintln(c.err, "the configuration is right")

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/techmedaddy/vigil/platform/internal/capability"
-	"github.com/techmedaddy/vigil/platform/internal/config"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/httpd"
 	"github.com/techmedaddy/vigil/platform/internal/module"
@@ -48,6 +47,10 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 		return context.Cause(ctx)
 	}
 
+	endpoints, commands, err := a.outside()
+	if err != nil {
+		return err
+	}
 	collector, actions, err := a.hands()
 	if err != nil {
 		return err
@@ -59,7 +62,8 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 		})
 	}
 	broker := capability.NewBroker(capability.BrokerOptions{
-		Services: a.services, Budgets: filepath.Join(dir, "budgets"), Allows: module.Allows, Emit: a.tel.Emit, Log: a.log, Now: a.o.Now,
+		Services: a.services, Endpoints: endpoints, Commands: commands,
+		Budgets: filepath.Join(dir, "budgets"), Allows: module.Allows, Emit: a.tel.Emit, Log: a.log, Now: a.o.Now,
 	})
 	host := a.o.Config.Remediator.Host
 	r, err := remediator.New(remediator.Options{
@@ -116,19 +120,7 @@ func (a *App) serviceConfigs(dir string) map[string]capability.ServiceConfig {
 	if a.o.Demo {
 		return a.demoServices(dir)
 	}
-	out := make(map[string]capability.ServiceConfig, len(a.o.Config.Services))
-	for name, s := range a.o.Config.Services {
-		out[name] = driven(s)
-	}
-	return out
-}
-
-func driven(s config.Service) capability.ServiceConfig {
-	return capability.ServiceConfig{
-		Driver: s.Driver, Start: s.Start, Pidfile: s.Pidfile,
-		Stop: capability.StopConfig(s.Stop), Reload: capability.ReloadConfig(s.Reload),
-		StartTimeout: s.StartTimeout, Env: s.Env, Dir: s.Dir, Unit: s.Unit, Container: s.Container,
-	}
+	return converted(a.o.Config.Services, driven)
 }
 
 // hands joins a remediator to its collector: in this process directly, or over

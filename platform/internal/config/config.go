@@ -16,17 +16,19 @@ import (
 
 // Config is the whole configuration, with every default filled in.
 type Config struct {
-	Data       string             `yaml:"data" json:"data"`     // directory of all state
-	Listen     string             `yaml:"listen" json:"listen"` // collector's host:port
-	Hosts      []string           `yaml:"hosts" json:"hosts,omitempty"`
-	Insecure   bool               `yaml:"insecure_bind" json:"insecure_bind,omitempty"` // allow an address that is not loopback, without TLS
-	Remediator Remediator         `yaml:"remediator" json:"remediator"`
-	Services   map[string]Service `yaml:"services" json:"services,omitempty"`
-	Agent      Agent              `yaml:"agent" json:"agent"`
-	Policies   string             `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
-	Modules    Modules            `yaml:"modules" json:"modules,omitzero"`
-	Trace      Trace              `yaml:"trace" json:"trace"`
-	Log        string             `yaml:"log" json:"log"` // debug, info, warn or error
+	Data       string              `yaml:"data" json:"data"`     // directory of all state
+	Listen     string              `yaml:"listen" json:"listen"` // collector's host:port
+	Hosts      []string            `yaml:"hosts" json:"hosts,omitempty"`
+	Insecure   bool                `yaml:"insecure_bind" json:"insecure_bind,omitempty"` // allow an address that is not loopback, without TLS
+	Remediator Remediator          `yaml:"remediator" json:"remediator"`
+	Services   map[string]Service  `yaml:"services" json:"services,omitempty"`
+	Endpoints  map[string]Endpoint `yaml:"endpoints" json:"endpoints,omitempty"`
+	Commands   map[string]Command  `yaml:"commands" json:"commands,omitempty"`
+	Agent      Agent               `yaml:"agent" json:"agent"`
+	Policies   string              `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
+	Modules    Modules             `yaml:"modules" json:"modules,omitzero"`
+	Trace      Trace               `yaml:"trace" json:"trace"`
+	Log        string              `yaml:"log" json:"log"` // debug, info, warn or error
 }
 
 // Modules says whose modules are taken.

@@ -161,11 +161,24 @@ func Pointed(file string, doc []byte, err error) error {
 	return &pointed
 }
 
-// locate finds the key an error is about: the field it carries, or the one it
-// quotes as unknown.
+// PointedFile is Pointed for an error about a configuration file, "" and nil
+// being none.
+func PointedFile(file string, err error) error {
+	if file == "" || err == nil {
+		return err
+	}
+	doc, readErr := readMost(file, maxDocument)
+	if readErr != nil {
+		return err
+	}
+	return Pointed(file, doc, err)
+}
+
+// locate finds the key an error is about: the field it carries, by its path or
+// the path's last part, or the one it quotes as unknown.
 func locate(doc []byte, e *vigil.Error) (line, column int) {
-	key, _ := e.Fields["field"].(string)
-	key = key[strings.LastIndexByte(key, '.')+1:] // a path's last part
+	path, _ := e.Fields["field"].(string)
+	key := path[strings.LastIndexByte(path, '.')+1:]
 	if _, rest, ok := strings.Cut(e.Msg, `unknown field "`); ok {
 		key, _, _ = strings.Cut(rest, `"`)
 	}
@@ -173,7 +186,32 @@ func locate(doc []byte, e *vigil.Error) (line, column int) {
 	if key == "" || yaml.Load(doc, &root) != nil {
 		return 0, 0
 	}
+	if len(root.Content) == 1 && path != key {
+		if line, column := descend(root.Content[0], path); line > 0 {
+			return line, column
+		}
+	}
 	return find(&root, key)
+}
+
+// descend follows a path of keys as far as the document goes, at least one key.
+// A key may have dots in it, so the longest that fits is taken.
+func descend(n *yaml.Node, path string) (line, column int) {
+	var best *yaml.Node
+	rest := ""
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		after, ok := strings.CutPrefix(path+".", n.Content[i].Value+".")
+		if ok && (best == nil || len(after) < len(rest)+1) {
+			best, rest = n.Content[i+1], strings.TrimSuffix(after, ".")
+			line, column = n.Content[i].Line, n.Content[i].Column
+		}
+	}
+	if best != nil && rest != "" {
+		if l, c := descend(best, rest); l > 0 {
+			return l, c
+		}
+	}
+	return line, column
 }
 
 func find(n *yaml.Node, key string) (line, column int) {
