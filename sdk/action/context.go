@@ -55,6 +55,21 @@ func (c Context) Call(op string, request, reply any) error {
 	return nil
 }
 
+// HTTP sends a request to an endpoint that the host's configuration names, with
+// the credential that the host keeps (http.request on endpoint:NAME). A reply of
+// any status is no error; a redirect is a reply.
+func (c Context) HTTP(r vigil.HTTPRequest) (reply vigil.HTTPReply, err error) {
+	err = c.Call("http.request", r, &reply)
+	return reply, err
+}
+
+// Run runs a command that the host's configuration names, with values for its
+// placeholders (command.run on command:NAME). Any exit code is no error.
+func (c Context) Run(r vigil.CommandRequest) (reply vigil.CommandReply, err error) {
+	err = c.Call("command.run", r, &reply)
+	return reply, err
+}
+
 // Log tells whoever reads the attempt's record.
 func (c Context) Log(format string, args ...any) { c.log(abi.LevelInfo, format, args) }
 

@@ -23,8 +23,9 @@
 // What the author may rely on: the step's parameters arrive decoded, members
 // that the struct does not name are refused, and a Validate method on the
 // struct is asked first. Every run has a fresh instance, so nothing is left of
-// the run before. The world is reached through Context.Call only, and each
-// call is held against the grants of the module's digest.
+// the run before. The world is reached through Context.Call only (HTTP and Run
+// are calls with their types), and each call is held against the grants of the
+// module's digest.
 //
 // What is asked of the author: pass DryRun on with every call. If
 // ActionInput.Previous is "unknown", an earlier start may have run; a module

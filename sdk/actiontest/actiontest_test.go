@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/techmedaddy/vigil/sdk/action"
 	"github.com/techmedaddy/vigil/sdk/actiontest"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -65,6 +66,38 @@ func TestWorld_AnswersWithTheHostsCodes(t *testing.T) {
 	f("service.start", `{"service":"db"}`, "service_unknown")
 	f("service.start", `nonsense`, "request_invalid")
 	f("service.reload", `{"service":"web"}`, "service_down")
+}
+
+func TestWorld_AnswersOfARecordAreUsedOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	v, err := actiontest.Parse([]byte(`{"answers": [
+		{"op": "http.request", "request": {"endpoint": "b"}, "data": {"status": 500}},
+		{"op": "http.request", "data": {"status": 202, "body": "one"}},
+		{"op": "http.request", "data": {"status": 204, "body": {"base64": "/w=="}}},
+		{"op": "command.run", "data": {"exit": 3, "output": "full"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := action.NewContext(v.World())
+	f := func(endpoint string, status int, body string) {
+		t.Helper()
+		reply, err := ctx.HTTP(vigil.HTTPRequest{Endpoint: endpoint})
+		if err != nil || reply.Status != status || string(reply.Body) != body {
+			t.Errorf("%s: %+v, %v; want %d %q", endpoint, reply, err, status, body)
+		}
+	}
+	f("a", 202, "one")
+	f("b", 500, "")
+	f("b", 204, "\xff")
+	if _, err := ctx.HTTP(vigil.HTTPRequest{Endpoint: "a"}); action.Fail(err).Code != "answer_missing" {
+		t.Errorf("error = %v, want the record used up", err)
+	}
+	if reply, err := ctx.HTTP(vigil.HTTPRequest{Endpoint: "a", DryRun: true}); err != nil || !reply.DryRun {
+		t.Errorf("dry run: %+v, %v", reply, err)
+	}
+	if reply, err := ctx.Run(vigil.CommandRequest{Command: "du"}); err != nil || reply.Exit != 3 || reply.Output != "full" {
+		t.Errorf("command: %+v, %v", reply, err)
+	}
 }
 
 func TestVector_DiffsSayWhatIsWrong(t *testing.T) {

@@ -12,6 +12,12 @@
 //	  "calls": [{"op": "service.restart", "request": {"service": "web"}}]
 //	}
 //
+// Other calls than those of services are answered out of "answers", each once
+// and in order; with a "request" an answer is for that request only:
+//
+//	"answers": [{"op": "http.request", "data": {"status": 202}},
+//	            {"op": "command.run", "request": {"command": "disk-usage"}, "data": {"exit": 0, "output": "17M"}}]
+//
 // "refuse" lists calls that the world answers with a code. Fields of "want"
 // that are left out match anything; "calls" must match whole, in order.
 //

@@ -19,6 +19,7 @@ type Vector struct {
 	Doc      string                `json:"doc"`
 	Input    vigil.ActionInput     `json:"input"`
 	Services []vigil.ServiceStatus `json:"services"`
+	Answers  []Answer              `json:"answers"`
 	Refuse   []Refusal             `json:"refuse"`
 	Want     Want                  `json:"want"`
 	Calls    []Call                `json:"calls"`
@@ -45,6 +46,9 @@ func Parse(doc []byte) (Vector, error) {
 // World makes the vector's world.
 func (v Vector) World() *World {
 	w := NewWorld(v.Services...)
+	for _, a := range v.Answers {
+		w.Answer(a)
+	}
 	for _, r := range v.Refuse {
 		w.Refuse(r)
 	}

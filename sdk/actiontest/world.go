@@ -27,8 +27,16 @@ type Refusal struct {
 	Message string `json:"message"`
 }
 
-// World is a fake host: services that live in memory, and a record of what was
-// asked of them. It is not safe for concurrent use.
+// Answer is what a host has answered to one call, and the world will again,
+// once.
+type Answer struct {
+	Op      string          `json:"op"`
+	Request json.RawMessage `json:"request"` // nil: to any request
+	Data    json.RawMessage `json:"data"`    // for example a vigil.HTTPReply
+}
+
+// World is a fake host: services that live in memory, recorded answers to all
+// other calls, and a record of what was asked. It is not safe for concurrent use.
 type World struct {
 	Calls  []Call
 	Lines  []string // that the action logged
@@ -36,6 +44,7 @@ type World struct {
 
 	services map[string]vigil.ServiceStatus
 	refused  map[string]Refusal
+	answers  []Answer // not used yet
 	nextPID  int
 }
 
@@ -50,6 +59,10 @@ func NewWorld(services ...vigil.ServiceStatus) *World {
 
 // Refuse makes every later call of the operation answer with a code.
 func (w *World) Refuse(r Refusal) { w.refused[r.Op] = r }
+
+// Answer adds a recorded answer. A call takes the first that fits and uses it
+// up.
+func (w *World) Answer(a Answer) { w.answers = append(w.answers, a) }
 
 // Service returns how a service stands.
 func (w *World) Service(name string) vigil.ServiceStatus { return w.services[name] }
@@ -78,7 +91,7 @@ func (w *World) answer(op string, request []byte) vigil.CallReply {
 	}
 	verb, ok := strings.CutPrefix(op, "service.")
 	if !ok || !slices.Contains([]string{"status", "start", "stop", "restart", "reload"}, verb) {
-		return vigil.CallReply{Code: "capability_unknown", Message: "no capability " + op}
+		return w.recorded(op, request)
 	}
 	var ask vigil.ServiceRequest
 	if err := json.Unmarshal(request, &ask); err != nil {
@@ -101,6 +114,28 @@ func (w *World) answer(op string, request []byte) vigil.CallReply {
 		return vigil.CallReply{Code: "internal", Message: err.Error()}
 	}
 	return vigil.CallReply{OK: true, Data: data}
+}
+
+// recorded answers with what was recorded. A dry run without a record is
+// answered as a host does: checked, and nothing done.
+func (w *World) recorded(op string, request []byte) vigil.CallReply {
+	fits := func(a Answer) bool { return a.Op == op && (a.Request == nil || sameJSON(a.Request, request)) }
+	if i := slices.IndexFunc(w.answers, fits); i >= 0 {
+		data := w.answers[i].Data
+		w.answers = slices.Delete(w.answers, i, i+1)
+		return vigil.CallReply{OK: true, Data: data}
+	}
+	var ask struct {
+		DryRun bool `json:"dry_run"`
+	}
+	known := op == "http.request" || op == "command.run"
+	switch {
+	case known && json.Unmarshal(request, &ask) == nil && ask.DryRun:
+		return vigil.CallReply{OK: true, Data: json.RawMessage(`{"dry_run":true}`)}
+	case known:
+		return vigil.CallReply{Code: "answer_missing", Message: "the world has no answer to this " + op + " (any more)"}
+	}
+	return vigil.CallReply{Code: "capability_unknown", Message: "no capability " + op}
 }
 
 // do is what a verb does to a service.
