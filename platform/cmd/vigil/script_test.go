@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -12,7 +17,8 @@ import (
 // TestScripts runs testdata/script: each file is a story that a person could
 // type. The command vigil-up starts a whole Vigil on free ports and tells vigil
 // and curl where it is, in $VIGIL_SERVER and $REMEDIATOR; vigil-kill ends it as
-// a power cut would, and vigil-up starts it again on the same data.
+// a power cut would, and vigil-up starts it again on the same data. peer-up
+// starts another server, at $PEER, which tells peer.log what it was asked last.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -32,7 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Values[running{}] = new(*process)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp, "vigil-kill": scriptKill},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp, "vigil-kill": scriptKill, "peer-up": scriptPeer},
 	})
 }
 
@@ -45,6 +51,22 @@ func scriptKill(ts *testscript.TestScript, neg bool, _ []string) {
 		ts.Fatalf("vigil-kill: vigil-up comes first")
 	}
 	(*p).kill()
+}
+
+func scriptPeer(ts *testscript.TestScript, _ bool, _ []string) {
+	path := ts.MkAbs("peer.log")
+	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		line := fmt.Sprintf("%s %s %s %s\n", r.Method, r.URL, r.Header.Get("Authorization"), body)
+		if os.WriteFile(path, []byte(line), 0o600) != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, "thanks")
+	}))
+	ts.Defer(peer.Close)
+	ts.Setenv("PEER", peer.URL)
 }
 
 func scriptUp(ts *testscript.TestScript, neg bool, args []string) {

@@ -93,6 +93,18 @@ func TestOutside_AGrantIsEnoughWhateverTheLeaseTreats(t *testing.T) {
 	}
 }
 
+func TestOutside_AGrantMayNameTheHost(t *testing.T) {
+	t.Parallel()
+	f := func(target, code string) {
+		t.Helper()
+		if reply := newOutside(t, granted("http.request", target, true)).call(t, "http.request", post); reply.Code != code {
+			t.Errorf("granted on %s: reply = %+v, want code %q", target, reply, code)
+		}
+	}
+	f("endpoint:hook@h1", "")
+	f("endpoint:hook@h2", "capability_denied")
+}
+
 func TestOutside_RefusesBeforeTheEffect(t *testing.T) {
 	t.Parallel()
 	both := []vigil.Grant{granted("http.request", "endpoint:hook", true), granted("command.run", "command:echo", true)}

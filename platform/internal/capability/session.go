@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -98,7 +99,7 @@ func (s *Session) allow(op string, line *vigil.HostCall, deed Deed) error {
 	if own := (vigil.Target{Kind: s.lease.Target.Kind, Name: s.lease.Target.Name}); deed.Treats && deed.Target != own.String() {
 		return denied("%s is not the target of this remediation (%s)", line.Target, s.lease.Target)
 	}
-	if err := s.broker.o.Allows(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
+	if err := s.granted(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
 		return err
 	}
 	if !deed.Effect {
@@ -108,6 +109,16 @@ func (s *Session) allow(op string, line *vigil.HostCall, deed Deed) error {
 		return err
 	}
 	return s.spend(op, line, true)
+}
+
+// granted asks the registry's rule for a target anywhere, and for it on this
+// host: a grant may name one.
+func (s *Session) granted(grants []vigil.Grant, op, target string, now time.Time) error {
+	err := s.broker.o.Allows(grants, op, target, now)
+	if host := s.lease.Target.Host; err != nil && host != "" && s.broker.o.Allows(grants, op, target+"@"+host, now) == nil {
+		return nil
+	}
+	return err
 }
 
 // may is what is asked right before the effect; the use is counted last.
@@ -124,7 +135,7 @@ func (s *Session) spend(op string, line *vigil.HostCall, onlyLook bool) error {
 	now := s.broker.o.Now()
 	var may []vigil.Grant
 	for _, g := range s.lease.Grants {
-		if s.broker.o.Allows([]vigil.Grant{g}, op, line.Target, now) == nil {
+		if s.granted([]vigil.Grant{g}, op, line.Target, now) == nil {
 			may = append(may, g)
 		}
 	}
