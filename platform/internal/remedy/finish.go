@@ -65,11 +65,13 @@ func transcribe(a *vigil.Attempt, rep flow.Report, now time.Time) {
 	a.Log = slices.Clone(rep.Log[:min(len(rep.Log), maxLogLines)])
 }
 
-// refusals records the host calls that a grant or its budget did not allow.
+// refusals records the host calls that were not allowed: by a grant or its
+// budget, or by what the host's configuration says of an endpoint or a command
+// (capability_denied, egress_denied, arg_denied and their like).
 func (d *draft) refusals(r *vigil.Remediation, by string) {
 	a := r.Current()
 	for _, c := range a.Calls {
-		if c.Code != string(vigil.BlockDenied) && c.Code != codeSpent {
+		if !strings.HasSuffix(c.Code, "_denied") && c.Code != codeSpent {
 			continue
 		}
 		d.record(vigil.AuditRecord{

@@ -271,14 +271,16 @@ func TestFinish_RecordsWhatAGrantDidNotAllow(t *testing.T) {
 		{Op: "service.stop", Target: "service:web", Code: "capability_denied"},
 		{Op: "service.restart", Target: "service:web", Code: "budget_exhausted"},
 		{Op: "service.restart", Target: "service:web", Code: "service_down"},
+		{Op: "http.request", Target: "service:web", Code: "egress_denied"},
+		{Op: "command.run", Target: "service:web", Code: "arg_denied"},
 	}
 	w.must(w.Finish(t.Context(), rep))
 	w.must(w.Finish(t.Context(), rep)) // told again
-	if n := w.led.verbs("capability.denied"); n != 2 {
-		t.Fatalf("%d records of refusals, want 2", n)
+	if n := w.led.verbs("capability.denied"); n != 4 {
+		t.Fatalf("%d records of refusals, want 4", n)
 	}
 	for _, r := range w.led.audit {
-		if r.Verb == "capability.denied" && (r.Object != l.Remediation || r.Target != "service:web" || r.By != "remediator:local" || r.To != "capability_denied" && r.To != "budget_exhausted") {
+		if r.Verb == "capability.denied" && (r.Object != l.Remediation || r.Target != "service:web" || r.By != "remediator:local" || r.To == "" || r.To == "service_down") {
 			t.Errorf("record %+v", r)
 		}
 	}

@@ -268,6 +268,17 @@ func TestRun_NothingOfACommandOutlivesIt(t *testing.T) {
 	f("ended before its child", "")
 }
 
+func TestRun_LeavingTheGroupDoesNotHelp(t *testing.T) {
+	t.Parallel()
+	c := asRole("stray")
+	c.Timeout = vigil.Duration(time.Second)
+	reply, err := run(t, open(t, c), nil)
+	wantCode(t, "stray", err, "command_timeout")
+	if pid := firstPid(t, reply.Output); alive(pid) {
+		t.Errorf("process %d lives on", pid)
+	}
+}
+
 func TestRun_DiesWithVigil(t *testing.T) {
 	t.Parallel()
 	keeper := exec.Command(os.Args[0])

@@ -44,6 +44,11 @@ func TestMain(m *testing.M) {
 		}
 	case "family": // leaves a child behind that holds the output, and goes or stays
 		family()
+	case "stray": // leaves its group for its parent's
+		group, _ := syscall.Getpgid(os.Getppid())
+		_ = syscall.Setpgid(0, group)
+		fmt.Println(os.Getpid())
+		time.Sleep(time.Minute)
 	case "sleep":
 		time.Sleep(time.Minute)
 	case "keeper": // a Vigil that is about to be killed

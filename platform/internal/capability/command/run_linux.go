@@ -39,7 +39,10 @@ func (c *command) run(ctx context.Context, p *program.Program, argv []string, ou
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = afterKill
-	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
+	cmd.Cancel = func() error {
+		killGroup(cmd.Process.Pid)
+		return cmd.Process.Kill() // it may have moved to another group itself
+	}
 	if c.c.RootEquivalent { // the interpreter of a script opens it again: the child must inherit it
 		cmd.ExtraFiles = []*os.File{p.File()}
 		cmd.Path = "/proc/self/fd/3"
@@ -48,7 +51,7 @@ func (c *command) run(ctx context.Context, p *program.Program, argv []string, ou
 		return vigil.CommandReply{Exit: -1}, err
 	}
 	awaitEnd(cmd.Process.Pid)
-	_ = killGroup(cmd.Process.Pid) // what it left behind; its number is ours until it is waited for
+	killGroup(cmd.Process.Pid) // what it left behind; its number is ours until it is waited for
 	err := cmd.Wait()
 	reply := vigil.CommandReply{Exit: -1}
 	if cmd.ProcessState == nil {
@@ -64,13 +67,9 @@ func (c *command) run(ctx context.Context, p *program.Program, argv []string, ou
 	return reply, err
 }
 
-func killGroup(leader int) error {
-	err := syscall.Kill(-leader, syscall.SIGKILL)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return err
-}
+// killGroup kills the group that leader leads or led. An error says that none is
+// left, or none that is ours to kill.
+func killGroup(leader int) { _ = syscall.Kill(-leader, syscall.SIGKILL) }
 
 // awaitEnd waits until a child has ended and leaves it to be collected. Until
 // then nobody else gets its number, so that its group can be killed safely. What
