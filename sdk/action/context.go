@@ -39,17 +39,21 @@ func (c Context) Call(op string, request, reply any) error {
 	if err != nil {
 		return unanswered(op, err)
 	}
-	var answer vigil.CallReply
-	if err := json.Unmarshal(b, &answer); err != nil {
+	// A vigil.CallReply whose data goes where the caller wants it: a second pass
+	// over a large reply would cost as much again.
+	var answer struct {
+		vigil.CallReply
+		Data any `json:"data"`
+	}
+	answer.Data = reply
+	err = json.Unmarshal(b, &answer)
+	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case err != nil && !mistyped:
 		return fmt.Errorf("decode reply of %s: %w", op, err)
-	}
-	if !answer.OK {
+	case !answer.OK:
 		return &CallError{Op: op, Code: answer.Code, Message: answer.Message}
-	}
-	if reply == nil || len(answer.Data) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(answer.Data, reply); err != nil {
+	case err != nil:
 		return fmt.Errorf("decode data of %s: %w", op, err)
 	}
 	return nil

@@ -1,46 +1,5 @@
 package vigil
 
-import (
-	"encoding/json"
-	"errors"
-	"unicode/utf8"
-)
-
-// Body is the content of an HTTP message. As JSON it is a string where it is
-// text in UTF-8, and else {"base64": "…"}.
-type Body []byte
-
-// encodedBody is a Body that is no text.
-type encodedBody struct {
-	Base64 []byte `json:"base64"`
-}
-
-// MarshalJSON writes text as text, unless its escapes would take more room than
-// its bytes in base64.
-func (b Body) MarshalJSON() ([]byte, error) {
-	if utf8.Valid(b) {
-		if doc, err := json.Marshal(string(b)); err != nil || len(doc) <= len(b)*4/3+64 {
-			return doc, err
-		}
-	}
-	return json.Marshal(encodedBody{b})
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (b *Body) UnmarshalJSON(doc []byte) error {
-	var text string
-	if json.Unmarshal(doc, &text) == nil {
-		*b = Body(text)
-		return nil
-	}
-	var e encodedBody
-	if err := json.Unmarshal(doc, &e); err != nil {
-		return errors.New(`a body is text, or {"base64": "…"}`)
-	}
-	*b = e.Base64
-	return nil
-}
-
 // HTTPRequest is the request of the capability http.request. Where it goes and
 // with which credential is the host's configuration: a guest only names it.
 type HTTPRequest struct {

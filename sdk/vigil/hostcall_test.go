@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -25,6 +26,14 @@ func TestBody_IsTextWhereItIsText(t *testing.T) {
 	f("", `""`)
 	f("é\n", `"é\n"`)
 	f("\xff", `{"base64":"/w=="}`)
+	var b vigil.Body
+	for doc, want := range map[string]string{
+		`"a\u00e9\ud83d\ude00\ud83d\n\/\""`: "aé😀\ufffd\n/\"", `{ "base64" : "\/w==" }`: "\xff", `"\\"`: `\`,
+	} {
+		if err := json.Unmarshal([]byte(doc), &b); err != nil || string(b) != want {
+			t.Errorf("%s became %q, %v; want %q", doc, b, err, want)
+		}
+	}
 	for _, doc := range []string{`7`, `["a"]`, `{"base64":"%"}`, `true`} {
 		if err := json.Unmarshal([]byte(doc), new(vigil.Body)); err == nil {
 			t.Errorf("%s was read as a body", doc)
@@ -49,6 +58,10 @@ func FuzzBody(f *testing.F) {
 		var b, back vigil.Body
 		if json.Unmarshal(doc, &b) != nil {
 			return
+		}
+		var text string
+		if utf8.Valid(doc) && doc[0] == '"' && json.Unmarshal(doc, &text) == nil && text != string(b) {
+			t.Errorf("%q became %q, encoding/json says %q", doc, b, text)
 		}
 		again, err := json.Marshal(b)
 		if err != nil || json.Unmarshal(again, &back) != nil || !bytes.Equal(b, back) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -63,7 +64,7 @@ func scriptPeer(ts *testscript.TestScript, _ bool, _ []string) {
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)
-		_, _ = io.WriteString(w, "thanks")
+		_, _ = io.WriteString(w, "thanks"+strings.Repeat("\xff", 1<<20-len("thanks"))) // the most that a module can be told
 	}))
 	ts.Defer(peer.Close)
 	ts.Setenv("PEER", peer.URL)

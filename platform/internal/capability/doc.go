@@ -1,6 +1,9 @@
-// Package capability holds the verbs that an action module may be granted and
-// the drivers that carry them out: today service.status, .start, .stop,
-// .restart and .reload over the driver "command".
+// Package capability holds the verbs that an action module may be granted, and
+// the broker that stands before them: service.status, .start, .stop, .restart
+// and .reload over the driver "command" here, http.request in package egress,
+// command.run in package command. A verb reads a request and says what deed it
+// asks for; everything that may stand against a deed is held against it in one
+// place (Session).
 //
 // It promises whoever asks for a verb that the deed is real and is done to the
 // right process. A process is never known by its pid alone: pid, start time and
@@ -22,11 +25,12 @@
 // dies with Vigil, except ephemeral ones (the demo services).
 //
 // It promises the sandbox that a call does nothing but what the grants of the
-// lease allow, on the lease's own target, while the lease and its fence hold,
-// and that each call leaves a line in the transcript and a span, allowed or not
-// (Broker, Session). A grant's budget is counted here, on the host of the effect
+// lease allow, while the lease and its fence hold, and that each call leaves a
+// line in the transcript and a span, allowed or not (Broker, Session). Verbs on
+// services touch the lease's own target only; endpoints and commands are
+// whatever was granted. A grant's budget is counted here, on the host of the effect
 // and on its disk: an attempt counts from right before its effect on, whatever
-// becomes of it; dry runs and looking count nothing. Two hosts that were granted
+// becomes of it; dry runs and the status of a service count nothing. Two hosts that were granted
 // the same have a budget each.
 //
 // What a grant's pattern means is left to module, whether to act to the healer,

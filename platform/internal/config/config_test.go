@@ -179,3 +179,27 @@ func TestLoad_TrustsKeysOfMinisignOnly(t *testing.T) {
 	f("modules: {trusted_keys: [RWSgfVML8l6yfi99]}", "no public key of minisign")
 	f("modules: {trusted_keys: [nonsense]}", "no public key of minisign")
 }
+
+func TestPointed_FollowsThePathOfAField(t *testing.T) {
+	t.Parallel()
+	const doc = `commands:
+  first: {argv: [/bin/true], dir: /}
+  second.one:
+    argv: [/bin/true]
+    dir: tmp
+    args:
+      a: {pattern: x}
+`
+	f := func(field, want string) {
+		t.Helper()
+		err := config.Pointed("vigil.yaml", []byte(doc), vigil.Errorf(vigil.Invalid, "command_invalid", "wrong").With("field", field))
+		if !strings.HasPrefix(err.Error(), "vigil.yaml:"+want+": wrong\n") {
+			t.Errorf("%s: %v, want it at %s", field, err, want)
+		}
+	}
+	f("commands.second.one.dir", "5:5")
+	f("commands.second.one.args.a", "7:7")
+	f("commands.second.one.timeout", "3:3") // what is missing is missed where it should be
+	f("commands.first.dir", "2:30")
+	f("dir", "2:30")
+}

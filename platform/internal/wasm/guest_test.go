@@ -166,8 +166,8 @@ func TestRunAction_HandsHostCallsToItsCaller(t *testing.T) {
 	if _, _, err := probe(t, e, "call", strings.Repeat("x", 200), calls{}); vigil.CodeOf(err) != "guest_quota" {
 		t.Errorf("call with a long name = %v", err)
 	}
-	if out, _, err := probe(t, e, "call", "big", calls{"big": strings.Repeat("x", 2<<20)}); err != nil || out.Message != "-3" {
-		t.Errorf("call with a reply of 2 MiB = %+v, %v, want errno -3", out, err)
+	if out, _, err := probe(t, e, "call", "big", calls{"big": strings.Repeat("x", 3<<20)}); err != nil || out.Message != "-3" {
+		t.Errorf("call with a reply of 3 MiB = %+v, %v, want errno -3", out, err)
 	}
 }
 

@@ -66,6 +66,7 @@ func hostCall(ctx context.Context, w *world, mem memory, args []uint64) uint64 {
 		w.reply = nil
 		return uint64(unsupported)
 	}
+	w.feed(len(w.reply))
 	return uint64(len(w.reply))
 }
 

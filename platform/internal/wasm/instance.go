@@ -37,7 +37,7 @@ type instance struct {
 	fuel     api.MutableGlobal
 	frames   api.Global    // room for frames that is left
 	tank     int64         // fuel of one call
-	extra    int64         // fuel of this call, for the size of its message
+	extra    int64         // fuel of this call, for the size of its message and of what it was answered
 	patience time.Duration // how long a call may take; 0 as long as its context
 	spent    int64         // fuel of the last call
 	ptr      uint32        // where the guest's buffer lies
@@ -59,8 +59,16 @@ func (e *Engine) newInstance(g *guest) *instance {
 		i.tank, i.now, i.random = e.o.PolicyFuel, &evaluationClock{}, &evaluationRandom{}
 		w.clock, w.random = i.now, i.random
 	}
+	w.feed = i.feed
 	g.tally.instances.Add(1)
 	return i
+}
+
+// feed gives the call under way fuel for size more bytes to read.
+func (i *instance) feed(size int) {
+	more := fuelPerByte * int64(size)
+	i.extra += more
+	i.fuel.Set(i.fuel.Get() + uint64(more))
 }
 
 // instantiate makes an instance and tries its buffer.

@@ -15,7 +15,7 @@ const (
 const (
 	defaultPolicyFuel = 200_000_000
 	defaultActionFuel = 5_000_000_000
-	fuelPerByte       = 4096 // of the message that the guest is called with
+	fuelPerByte       = 4096 // of the message that the guest is called with, and of replies to its host calls
 )
 
 // The limits of a call.

@@ -23,8 +23,9 @@ type world struct {
 	clock    clock
 	random   io.Reader
 	log      guestLog
-	caller   Caller // nil: the guest may ask nothing
-	waits    func() // told when the guest begins to wait for its caller
+	caller   Caller         // nil: the guest may ask nothing
+	waits    func()         // told when the guest begins to wait for its caller
+	feed     func(size int) // gives fuel for a reply of so many bytes
 	calls    int
 	reply    []byte // of the last host call, fetched by reply
 	deadline int64  // unix nanoseconds

@@ -35,7 +35,7 @@ func (*Page) Run(ctx action.Context, in vigil.ActionInput, with With) vigil.Acti
 	if reply.Status >= 300 {
 		return action.Fail(vigil.Errorf(vigil.Unavailable, "page_refused", "the pager answered %d", reply.Status))
 	}
-	return action.Done(fmt.Sprintf("paged: %d %s", reply.Status, reply.Body), nil)
+	return action.Done(fmt.Sprintf("paged: %d %.6s", reply.Status, reply.Body), nil)
 }
 
 func init() { action.Register(&Page{}) }
