@@ -30,6 +30,7 @@ type Decision struct {
 	At       time.Time     `json:"at"`               // time of the sample that decided
 	Received time.Time     `json:"received"`         // when the collector received it
 	Samples  []Observation `json:"samples,omitempty"`
+	Calls    []HostCall    `json:"calls,omitempty"` // what the guest asked of the host, if the decision may lead to an action
 }
 
 // Observation is a value at a time, of a series named elsewhere.

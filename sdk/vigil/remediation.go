@@ -71,14 +71,16 @@ type Attempt struct {
 	Log        []string   `json:"log,omitempty"`
 }
 
-// HostCall is one line of an attempt's transcript: what the action asked of
-// the host, whether it was granted, and what came back.
+// HostCall is one line of the transcript of an attempt or of an evaluation: what
+// the guest asked of the host, whether it was granted, and what came back.
 type HostCall struct {
 	Op        string          `json:"op"`
 	Target    string          `json:"target,omitempty"`
 	Request   json.RawMessage `json:"request,omitempty"`
 	Reply     json.RawMessage `json:"reply,omitempty"`
 	Code      string          `json:"code,omitempty"` // "" when it went well
+	Message   string          `json:"message,omitempty"`
+	Cut       int             `json:"cut,omitempty"` // bytes of the reply that are not kept
 	StartedAt time.Time       `json:"started_at"`
 	Took      Duration        `json:"took"`
 }

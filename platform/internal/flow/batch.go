@@ -51,6 +51,7 @@ type Receipt struct {
 // selected, in columns, or no rows at all (a tick: time passes).
 type Ask struct {
 	Config uint32 // which policy of the module's instance
+	Policy string // its name
 	Now    time.Time
 	Seq    uint64
 	Replay bool // rebuild state; the answers are discarded

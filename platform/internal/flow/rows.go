@@ -56,6 +56,13 @@ type PolicyRow struct {
 	AppliedBy string    `json:"applied_by"`
 }
 
+// StateChange sets or deletes one key of a module's memory.
+type StateChange struct {
+	Space string // whose memory
+	Key   string
+	Value []byte // not nil, unless the key is deleted
+}
+
 // SeedAction is a row of the seed's actions table.
 type SeedAction struct {
 	ID        string    `json:"id"`

@@ -27,11 +27,12 @@ type index struct {
 	mu   sync.RWMutex // guards all below
 	keys map[string]*series
 	ids  map[uint64]*series
+	of   map[string][]*series // by metric name; lists are only ever added to
 	last uint64 // highest id given
 }
 
 func newIndex(limit int) index {
-	return index{limit: limit, keys: map[string]*series{}, ids: map[uint64]*series{}}
+	return index{limit: limit, keys: map[string]*series{}, ids: map[uint64]*series{}, of: map[string][]*series{}}
 }
 
 // load adds a series read from disk. Its head is complete from floor on. The
@@ -47,6 +48,7 @@ func (x *index) load(r flow.SeriesRow, floor int64) {
 func (x *index) add(key string, one *series) {
 	x.keys[key] = one
 	x.ids[one.id] = one
+	x.of[one.meta.Name] = append(x.of[one.meta.Name], one)
 	x.last = max(x.last, one.id)
 }
 
@@ -105,6 +107,21 @@ func (x *index) matching(match func(vigil.Series) bool) []*series {
 	all = slices.DeleteFunc(all, func(one *series) bool { return !match(one.meta) })
 	slices.SortFunc(all, func(a, b *series) int { return cmp.Compare(a.id, b.id) })
 	return all
+}
+
+// named returns the series of one metric that match accepts, by id.
+func (x *index) named(metric string, match func(vigil.Series) bool) []*series {
+	x.mu.RLock()
+	all := x.of[metric]
+	x.mu.RUnlock()
+	var found []*series
+	for _, one := range all {
+		if match(one.meta) {
+			found = append(found, one)
+		}
+	}
+	slices.SortFunc(found, func(a, b *series) int { return cmp.Compare(a.id, b.id) })
+	return found
 }
 
 // appendKey appends the name and the labels in order, each with its length,

@@ -82,20 +82,28 @@ type History struct {
 // accepts, by series id. Series without any are left out. An answer over the
 // limit gives code query_too_expensive.
 func (s *Store) Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]History, error) {
-	lo, hi := clampNano(from), clampNano(to)
-	found := s.index.matching(match)
+	return s.samples(ctx, s.index.matching(match), clampNano(from), clampNano(to), s.opts.MaxQuery)
+}
+
+// Named is Samples for the series of one metric, with a limit of its own. What
+// it costs depends on them, not on how many others there are.
+func (s *Store) Named(ctx context.Context, metric string, match func(vigil.Series) bool, from, to time.Time, limit int) ([]History, error) {
+	return s.samples(ctx, s.index.named(metric, match), clampNano(from), clampNano(to), min(limit, s.opts.MaxQuery))
+}
+
+func (s *Store) samples(ctx context.Context, found []*series, lo, hi int64, limit int) ([]History, error) {
 	if len(found) == 0 || lo > hi {
 		return nil, nil
 	}
-	if out, ok, err := s.fromHeads(found, lo, hi); ok {
+	if out, ok, err := s.fromHeads(found, lo, hi, limit); ok {
 		return out, err
 	}
-	return s.fromLog(ctx, found, lo, hi)
+	return s.fromLog(ctx, found, lo, hi, limit)
 }
 
 // fromHeads answers from memory; ok is false when a head does not reach back
 // to lo.
-func (s *Store) fromHeads(found []*series, lo, hi int64) (out []History, ok bool, err error) {
+func (s *Store) fromHeads(found []*series, lo, hi int64, limit int) (out []History, ok bool, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	total := 0
@@ -109,7 +117,7 @@ func (s *Store) fromHeads(found []*series, lo, hi int64) (out []History, ok bool
 		if first == last {
 			continue
 		}
-		if total += last - first; total > s.opts.MaxQuery {
+		if total += last - first; total > limit {
 			return nil, true, errTooMany()
 		}
 		out = append(out, history(one, rows[first:last]))
@@ -118,7 +126,7 @@ func (s *Store) fromHeads(found []*series, lo, hi int64) (out []History, ok bool
 }
 
 // fromLog answers from disk, where everything is.
-func (s *Store) fromLog(ctx context.Context, found []*series, lo, hi int64) ([]History, error) {
+func (s *Store) fromLog(ctx context.Context, found []*series, lo, hi int64, limit int) ([]History, error) {
 	rows := make(map[uint64][]sample, len(found))
 	for _, one := range found {
 		rows[one.id] = nil
@@ -129,7 +137,7 @@ func (s *Store) fromLog(ctx context.Context, found []*series, lo, hi int64) ([]H
 			rows[p.series] = append(have, sample{p.t, p.v})
 			total++
 		}
-		return total <= s.opts.MaxQuery
+		return total <= limit
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %d series: %w", len(found), err)

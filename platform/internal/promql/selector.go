@@ -49,6 +49,27 @@ func Matcher(s string) (func(vigil.Series) bool, error) {
 	return sel.Matches, nil
 }
 
+// Metric returns the name of the only metric that the selector can select, ""
+// if it leaves the name open.
+func (s *Selector) Metric() string {
+	for _, m := range s.matchers {
+		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// Named returns the metric that a selector names, "" if it leaves that open,
+// and the test that it stands for.
+func Named(s string) (metric string, matches func(vigil.Series) bool, err error) {
+	sel, err := ParseSelector(s)
+	if err != nil {
+		return "", nil, err
+	}
+	return sel.Metric(), sel.Matches, nil
+}
+
 // Matches reports whether the selector selects the series. A label that the
 // series lacks counts as empty.
 func (s *Selector) Matches(series vigil.Series) bool {

@@ -65,11 +65,33 @@ func TestParseSelector_RefusesWhatIsNoSelector(t *testing.T) {
 	f(strings.Repeat("a", 5000), 4097)
 }
 
+func TestNamed_TellsTheOneMetricOfASelector(t *testing.T) {
+	t.Parallel()
+	f := func(selector, want string) {
+		t.Helper()
+		got, matches, err := promql.Named(selector)
+		if err != nil || got != want || matches == nil {
+			t.Errorf("Named(%s) = %q, %v, want %q", selector, got, err, want)
+		}
+	}
+	f(`cpu_usage`, "cpu_usage")
+	f(`cpu_usage{host=~"web-.*"}`, "cpu_usage")
+	f(`{__name__="cpu_usage",host!="a"}`, "cpu_usage")
+	f(`{"cpu usage"}`, "cpu usage")
+	f(`{__name__=~"cpu_.+"}`, "")
+	f(`{__name__!="cpu_usage",host="a"}`, "")
+	f(`{host="a"}`, "")
+}
+
 func FuzzParseSelector(f *testing.F) {
 	for _, s := range []string{`cpu_usage`, `{a="b",c!~"d.+"}`, `x{`, `"q"`, `sum(x)`, "x{a=\"\xff\"}"} {
 		f.Add(s)
 	}
+	other := vigil.Series{Name: "no such", Labels: vigil.Labels{"a": "b", "host": "a"}}
 	f.Fuzz(func(t *testing.T, text string) {
+		if metric, matches, err := promql.Named(text); err == nil && metric != "" && metric != other.Name && matches(other) {
+			t.Fatalf("%q names %q and matches %s", text, metric, other)
+		}
 		s, err := promql.ParseSelector(text)
 		if err != nil {
 			if vigil.CodeOf(err) != "selector_invalid" {

@@ -39,8 +39,10 @@ func (n *number) UnmarshalJSON(b []byte) error {
 type (
 	decisionBody struct {
 		vigil.Decision
-		Value   number            `json:"value"`
-		Samples []observationBody `json:"samples,omitempty"`
+		Value      number            `json:"value"`
+		Samples    []observationBody `json:"samples,omitempty"`
+		Calls      struct{}          `json:"calls,omitzero"` // kept aside, see transcripts.go
+		Transcript string            `json:"transcript,omitempty"`
 	}
 	observationBody struct {
 		Time  time.Time `json:"ts"`
@@ -61,8 +63,8 @@ type (
 	}
 )
 
-func encodeDecision(d vigil.Decision) (string, error) {
-	b := decisionBody{Decision: d, Value: number(d.Value)}
+func encodeDecision(d vigil.Decision, transcript string) (string, error) {
+	b := decisionBody{Decision: d, Value: number(d.Value), Transcript: transcript}
 	for _, o := range d.Samples {
 		b.Samples = append(b.Samples, observationBody{o.Time, number(o.Value)})
 	}
@@ -71,12 +73,16 @@ func encodeDecision(d vigil.Decision) (string, error) {
 
 func decodeDecision(s string) (vigil.Decision, error) {
 	b, err := decode[decisionBody](s)
+	return b.decision(), err
+}
+
+func (b decisionBody) decision() vigil.Decision {
 	d := b.Decision
 	d.Value = float64(b.Value)
 	for _, o := range b.Samples {
 		d.Samples = append(d.Samples, vigil.Observation{Time: o.Time, Value: float64(o.Value)})
 	}
-	return d, err
+	return d
 }
 
 func encodeEpisode(e vigil.Episode) (string, error) {

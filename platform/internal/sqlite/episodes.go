@@ -31,15 +31,24 @@ func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.
 	if err != nil {
 		return wrap(err, "save episodes")
 	}
-	dBodies, err := encodeAll(ds, encodeDecision)
+	said, err := transcriptsOf(ds)
 	if err != nil {
 		return wrap(err, "save decisions")
+	}
+	dBodies := make([]string, len(ds))
+	for i, d := range ds {
+		if dBodies[i], err = encodeDecision(d, said.hashes[i]); err != nil {
+			return wrap(err, "save decisions")
+		}
 	}
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
 		for i, e := range eps {
 			if err := db.saveEpisode(ctx, t, e, epBodies[i]); err != nil {
 				return err
 			}
+		}
+		if err := db.saveTranscripts(ctx, t, said); err != nil {
+			return err
 		}
 		for i, d := range ds {
 			if err := db.saveDecision(ctx, t, d, dBodies[i]); err != nil {
@@ -83,7 +92,8 @@ func (db *DB) saveDecision(ctx context.Context, t *tx, d vigil.Decision, body st
 	return err
 }
 
-// Decisions returns the newest decisions of a policy ("" for all), newest first.
+// Decisions returns the newest decisions of a policy ("" for all), newest first,
+// without their host calls.
 func (db *DB) Decisions(ctx context.Context, policy string, limit int) ([]vigil.Decision, error) {
 	query, args := `SELECT body FROM decisions ORDER BY seq DESC LIMIT ?`, []any{limited(limit)}
 	if policy != "" {
@@ -93,10 +103,14 @@ func (db *DB) Decisions(ctx context.Context, policy string, limit int) ([]vigil.
 	return ds, wrap(err, "list decisions")
 }
 
-// Decision returns one decision.
+// Decision returns one decision, with its host calls while they are kept.
 func (db *DB) Decision(ctx context.Context, id string) (vigil.Decision, error) {
-	d, err := body(ctx, db, decodeDecision,
+	b, err := body(ctx, db, decode[decisionBody],
 		vigil.Errorf(vigil.NotFound, "decision_not_found", "no decision %q", id),
 		`SELECT body FROM decisions WHERE id = ?`, id)
+	d := b.decision()
+	if err == nil && b.Transcript != "" {
+		d.Calls, err = db.transcript(ctx, b.Transcript)
+	}
 	return d, wrap(err, "read decision %s", id)
 }
