@@ -62,7 +62,7 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 		})
 	}
 	broker := capability.NewBroker(capability.BrokerOptions{
-		Services: a.services, Endpoints: endpoints, Commands: commands,
+		Services: a.services, Endpoints: endpoints, Commands: commands, Asks: a.asks(),
 		Budgets: filepath.Join(dir, "budgets"), Allows: module.Allows, Emit: a.tel.Emit, Log: a.log, Now: a.o.Now,
 	})
 	host := a.o.Config.Remediator.Host

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/techmedaddy/vigil/platform/internal/audit"
+	"github.com/techmedaddy/vigil/platform/internal/capability/recall"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/httpd"
 	"github.com/techmedaddy/vigil/platform/internal/ingest"
@@ -27,6 +28,7 @@ type tenant struct {
 	modules  *module.Registry
 	healer   *remedy.Healer
 	policies *policy.Engine
+	recall   *recall.Recall
 	ingest   *ingest.Ingest
 	engine   *wasm.Engine
 }
@@ -61,6 +63,10 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 		return nil, err
 	}
 
+	if err := a.openRecall(ctx, t, name); err != nil {
+		return nil, err
+	}
+
 	t.healer, err = remedy.Open(ctx, remedy.Options{
 		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(), Manual: a.manual(),
 	})
@@ -70,7 +76,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.goes(ctx, "remedy", a.cancel, t.healer.Run)
 
 	t.policies, err = policy.Open(ctx, policy.Options{
-		Tenant: name, Ledger: t.db, Guests: guests{a.engine, t.modules}, Modules: t.modules, Selector: promql.Matcher,
+		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: t.modules, Selector: promql.Matcher,
 		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {
@@ -102,17 +108,6 @@ func (t *tenant) serves() httpd.Tenant {
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
 		Targets: t.healer, KillSwitch: t.healer,
 	}
-}
-
-// guests lends policy the sandbox: module bytes come from the registry.
-type guests struct {
-	engine  *wasm.Engine
-	modules *module.Registry
-}
-
-// OpenPolicy opens an instance of a policy module.
-func (g guests) OpenPolicy(ctx context.Context, digest string) (policy.Guest, error) {
-	return g.engine.OpenPolicy(ctx, digest, func() ([]byte, error) { return g.modules.Bytes(ctx, digest) })
 }
 
 // sink shows each durable batch to those who judge it: the healer, which

@@ -47,6 +47,7 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/capability/program", "sdk/vigil"},
 	{"platform/internal/capability/egress", "sdk/vigil platform/internal/capability/secret"},
 	{"platform/internal/capability/command", "sdk/vigil platform/internal/capability/secret platform/internal/capability/program"},
+	{"platform/internal/capability/recall", words + " platform/internal/capability"},
 	{"platform/internal/capability", words + " platform/internal/durable"},
 	{"platform/internal/demo", words},
 	{"platform/internal/sqlite", words + " platform/internal/durable modernc.org/ github.com/pressly/goose golang.org/x/sys"},

@@ -14,10 +14,11 @@ import (
 // BrokerOptions are what a Broker needs.
 type BrokerOptions struct {
 	Services  *Services
-	Endpoints *egress.Endpoints // nil: http.request is unknown here
-	Commands  *command.Commands // nil: command.run is unknown here
-	Verbs     map[string]Verb   // further ones, by the name of their capability
-	Budgets   string            // folder in which the uses of grants are counted
+	Endpoints *egress.Endpoints                // nil: http.request is unknown here
+	Commands  *command.Commands                // nil: command.run is unknown here
+	Verbs     map[string]Verb                  // further ones, by the name of their capability
+	Asks      func(flow.Lease) map[string]Verb // more of them, which depend on the lease; may be nil
+	Budgets   string                           // folder in which the uses of grants are counted
 	Allows    func(grants []vigil.Grant, capability, target string, now time.Time) error
 	Emit      func(spans ...flow.Span)
 	Log       *slog.Logger
@@ -49,5 +50,10 @@ func NewBroker(o BrokerOptions) *Broker {
 // children of trace. holds is asked right before every effect and says why the
 // lease no longer holds, nil if it does.
 func (b *Broker) ForLease(lease flow.Lease, trace flow.SpanContext, holds func() error) *Session {
-	return &Session{broker: b, lease: lease, trace: trace, holds: holds}
+	verbs := b.verbs
+	if b.o.Asks != nil {
+		verbs = b.o.Asks(lease)
+		maps.Copy(verbs, b.verbs)
+	}
+	return &Session{broker: b, verbs: verbs, lease: lease, trace: trace, holds: holds}
 }

@@ -23,6 +23,7 @@ const (
 // transcript.
 type Session struct {
 	broker *Broker
+	verbs  map[string]Verb
 	lease  flow.Lease
 	trace  flow.SpanContext
 	holds  func() error
@@ -45,7 +46,7 @@ func (s *Session) Call(ctx context.Context, op string, req []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.calls) >= maxCalls {
-		return encodeReply(nil, vigil.Errorf(vigil.Held, "guest_quota", "more than %d host calls in one run", maxCalls))
+		return EncodeReply(nil, vigil.Errorf(vigil.Held, "guest_quota", "more than %d host calls in one run", maxCalls))
 	}
 	line := vigil.HostCall{Op: bounded(op, 64), StartedAt: s.broker.o.Now()}
 	data, kept, err := s.carryOut(ctx, &line, op, req)
@@ -55,12 +56,12 @@ func (s *Session) Call(ctx context.Context, op string, req []byte) []byte {
 	line.Request, line.Reply = s.keep(line.Request), s.keep(kept)
 	s.calls = append(s.calls, line)
 	s.tell(line, err)
-	return encodeReply(data, err)
+	return EncodeReply(data, err)
 }
 
 // carryOut checks the call and does it; every check stands before the effect.
 func (s *Session) carryOut(ctx context.Context, line *vigil.HostCall, op string, req []byte) (data, kept json.RawMessage, err error) {
-	verb, ok := s.broker.verbs[op]
+	verb, ok := s.verbs[op]
 	if !ok {
 		return nil, nil, vigil.Errorf(vigil.NotFound, "capability_unknown", "no capability %q", line.Op)
 	}
@@ -146,16 +147,9 @@ func denied(format string, args ...any) error {
 	return vigil.Errorf(vigil.Held, string(vigil.BlockDenied), format, args...)
 }
 
-// encodeReply makes the guest's answer. An error without a code of its own says
-// nothing of the host's inside.
-func encodeReply(data json.RawMessage, err error) []byte {
-	r := vigil.CallReply{OK: err == nil, Data: data}
-	if err != nil {
-		r.Data = nil
-		e := vigil.AsError(err)
-		r.Code, r.Message = e.Code, e.Msg
-	}
-	b, _ := json.Marshal(r) // strings and checked JSON, cannot fail
+// EncodeReply makes the guest's answer, a vigil.CallReply as JSON.
+func EncodeReply(data json.RawMessage, err error) []byte {
+	b, _ := json.Marshal(vigil.Answered(data, err)) // strings and checked JSON, cannot fail
 	return b
 }
 

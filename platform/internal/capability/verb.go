@@ -43,8 +43,9 @@ func (a Answer) encode() (data, kept json.RawMessage, err error) {
 	return data, kept, err
 }
 
-// MaxRequest bounds a request, in bytes.
-const MaxRequest = 64 << 10
+// MaxRequest bounds a request, in bytes: 64 KiB of a value in base64, and the
+// rest around it.
+const MaxRequest = 96 << 10
 
 // DecodeRequest reads one JSON document of type R and nothing after it; like
 // shows a guest's author what it looks like.

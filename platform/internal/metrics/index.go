@@ -28,7 +28,7 @@ type index struct {
 	keys map[string]*series
 	ids  map[uint64]*series
 	of   map[string][]*series // by metric name; lists are only ever added to
-	last uint64 // highest id given
+	last uint64               // highest id given
 }
 
 func newIndex(limit int) index {

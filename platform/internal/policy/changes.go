@@ -124,10 +124,14 @@ func (c *changes) write(s *subject, before vigil.Episode, f finding, lookback ti
 
 // decision is the row for what a reading says.
 func (s *subject) decision(word vigil.Verdict, r *reading) vigil.Decision {
-	return vigil.Decision{
+	d := vigil.Decision{
 		ID: vigil.NewID("dec"), Policy: s.rule.name, Digest: s.rule.digest, Series: r.series, Target: s.target,
 		Verdict: word, Value: r.value, Reason: r.reason, At: r.at, Received: r.received, Samples: r.samples,
 	}
+	if word == vigil.VerdictFire || word == vigil.VerdictPending {
+		d.Calls = r.calls
+	}
+	return d
 }
 
 // announce has the healer told of a look: first the verdict, then what became

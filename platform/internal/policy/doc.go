@@ -11,6 +11,10 @@
 // `recover_for`. Time passes too: while an episode is open or was until
 // recently, its target is looked at again at least twice a second.
 //
+// A guest may ask the host while it judges; what it asked and was answered is
+// kept with the decisions that may lead to an action, beside the samples it saw,
+// so that they can be judged again as they were.
+//
 // It promises the healer the level, not the edge: Fired is told on every look
 // while an episode fires, Judged on every look while or shortly after it is
 // open, Cleared when it ends; and each only after the episode is on disk. It

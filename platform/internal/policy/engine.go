@@ -32,6 +32,7 @@ type Guests interface {
 type Guest interface {
 	Configure(ctx context.Context, config uint32, settings []byte) error
 	Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, error)
+	Calls() []vigil.HostCall // that the last Eval made, nil if none; they are not changed afterwards
 	Close(ctx context.Context) error
 }
 

@@ -49,7 +49,7 @@ func (sh *shard) guest(ctx context.Context, r *rule) (g *guest, fresh bool, err 
 func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judgement, error) {
 	r := d.bound.rule
 	sh.seq++
-	d.ask.Config, d.ask.Now, d.ask.Seq = r.config, now, sh.seq
+	d.ask.Config, d.ask.Policy, d.ask.Now, d.ask.Seq = r.config, r.name, now, sh.seq
 	for {
 		g, fresh, err := sh.guest(ctx, r)
 		var judgements []flow.Judgement
@@ -57,7 +57,7 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 			judgements, err = g.Eval(ctx, d.ask)
 		}
 		if err == nil {
-			d.failures, d.retry = 0, time.Time{}
+			d.failures, d.retry, d.calls = 0, time.Time{}, g.Calls()
 			sh.e.evaluations.Add(1)
 			sh.e.judgements.Add(uint64(len(judgements)))
 			return judgements, nil

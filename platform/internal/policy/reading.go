@@ -19,6 +19,7 @@ type reading struct {
 	newest   time.Time // of the newest sample the verdict covers
 	heard    time.Time // when that one was received
 	samples  []vigil.Observation
+	calls    []vigil.HostCall
 	trail    *flow.Trail // that led to the newest sample
 }
 
@@ -43,6 +44,7 @@ type note struct {
 	newest   time.Time // of the newest sample until the next note
 	heard    time.Time
 	samples  []vigil.Observation // what the guest saw, when the verdict is another than before
+	calls    []vigil.HostCall    // and what it asked of the host
 	trail    *flow.Trail
 	began    time.Time // when the newest sample began to wait
 }
@@ -73,7 +75,7 @@ func (s *subject) hear(n note) {
 		return
 	}
 	if r.verdict != n.verdict {
-		r.since, r.samples = n.received, n.samples
+		r.since, r.samples, r.calls = n.received, n.samples, n.calls
 	}
 	r.verdict, r.reason, r.at, r.received = n.verdict, n.reason, n.at, n.received
 	if n.verdict != vigil.VerdictError {

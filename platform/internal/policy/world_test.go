@@ -75,6 +75,16 @@ func (g *threshold) Eval(_ context.Context, ask flow.Ask) (js []flow.Judgement, 
 	return js, nil
 }
 
+// Calls are one for each evaluation of a guest that asks.
+func (g *threshold) Calls() []vigil.HostCall {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	if !g.world.asking {
+		return nil
+	}
+	return []vigil.HostCall{{Op: vigil.OpQuery, Target: fmt.Sprint("metric:ask_", g.world.asks)}}
+}
+
 func (g *threshold) Close(context.Context) error {
 	g.closed = true
 	return nil
@@ -101,6 +111,7 @@ type world struct {
 	opened    int
 	failing   int  // guest calls to fail
 	naive     bool // the guest fires on NaN
+	asking    bool // it asks the host at each evaluation
 	broken    error
 	deaf      error            // of Cleared
 	heard     chan flow.Firing // dropped when full

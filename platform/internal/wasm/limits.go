@@ -24,7 +24,7 @@ const (
 	maxLogLine      = 1 << 10
 	maxCalls        = 256      // host calls of one action run
 	maxOp           = 128      // bytes of a capability's name
-	maxRequest      = 64 << 10 // bytes of a host call's request
+	maxRequest      = 96 << 10 // bytes of a host call's request
 	maxReply        = 2 << 20  // bytes of a host call's reply: the body of an HTTP response in base64, and room
 	maxOutput       = 1 << 20  // bytes of an action's output
 	maxMessage      = 512      // bytes of a decision's message that are kept
