@@ -1,12 +1,11 @@
 package action
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/internal/guest"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -31,33 +30,20 @@ func NewContext(h Host) Context { return Context{h} }
 // Call asks the host for a deed, for example service.restart, and decodes its
 // data into reply, which may be nil. A refusal or a failure is a CallError.
 func (c Context) Call(op string, request, reply any) error {
-	req, err := json.Marshal(request)
-	if err != nil {
-		return fmt.Errorf("encode request of %s: %w", op, err)
-	}
-	b, err := c.host.Call(op, req)
-	if err != nil {
-		return unanswered(op, err)
-	}
-	// A vigil.CallReply whose data goes where the caller wants it: a second pass
-	// over a large reply would cost as much again.
-	var answer struct {
-		vigil.CallReply
-		Data any `json:"data"`
-	}
-	answer.Data = reply
-	err = json.Unmarshal(b, &answer)
-	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case err != nil && !mistyped:
-		return fmt.Errorf("decode reply of %s: %w", op, err)
-	case !answer.OK:
-		return &CallError{Op: op, Code: answer.Code, Message: answer.Message}
-	case err != nil:
-		return fmt.Errorf("decode data of %s: %w", op, err)
-	}
-	return nil
+	return guest.Ask(c.host, op, request, reply)
 }
+
+// Query reads the tenant's metrics: the samples with from ≤ time ≤ to of the
+// series that a PromQL vector selector selects. The selector names its metric,
+// and the module must be granted query on metric:NAME. At most 5,000 samples of
+// at most 31 days are answered.
+func (c Context) Query(selector string, from, to time.Time) ([]vigil.History, error) {
+	return guest.Query(c.host, selector, from, to)
+}
+
+// State is what the module keeps for itself, over runs, restarts and upgrades.
+// It must be granted state on state:MODULE. A write is durable when it returns.
+func (c Context) State() State { return guest.StateOf(c.host) }
 
 // HTTP sends a request to an endpoint that the host's configuration names, with
 // the credential that the host keeps (http.request on endpoint:NAME). A reply of
@@ -97,23 +83,7 @@ func (c Context) Event(name string) { c.host.SpanEvent(name) }
 
 // CallError is a call that the host refused or that failed. Code is stable and
 // for programs, for example capability_denied or service_unknown.
-type CallError struct {
-	Op      string
-	Code    string
-	Message string
-}
+type CallError = guest.CallError
 
-// Error names the call and what became of it.
-func (e *CallError) Error() string { return e.Op + ": " + e.Message }
-
-// unanswered is a call that never reached a capability.
-func unanswered(op string, err error) error {
-	code := "call_failed"
-	switch {
-	case errors.Is(err, abi.ErrDenied):
-		code = "capability_denied"
-	case errors.Is(err, abi.ErrUnsupported):
-		code = "capability_unknown"
-	}
-	return &CallError{Op: op, Code: code, Message: err.Error()}
-}
+// State is a module's durable memory, see Context.State.
+type State = guest.State

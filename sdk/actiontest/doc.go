@@ -18,6 +18,7 @@
 //	"answers": [{"op": "http.request", "data": {"status": 202}},
 //	            {"op": "command.run", "request": {"command": "disk-usage"}, "data": {"exit": 0, "output": "17M"}}]
 //
+// "state" is what the module keeps at the start, as in package policytest.
 // "refuse" lists calls that the world answers with a code. Fields of "want"
 // that are left out match anything; "calls" must match whole, in order.
 //

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/techmedaddy/vigil/sdk/action"
+	"github.com/techmedaddy/vigil/sdk/recorded"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -21,6 +22,7 @@ type Vector struct {
 	Services []vigil.ServiceStatus `json:"services"`
 	Answers  []Answer              `json:"answers"`
 	Refuse   []Refusal             `json:"refuse"`
+	State    map[string]string     `json:"state"`
 	Want     Want                  `json:"want"`
 	Calls    []Call                `json:"calls"`
 }
@@ -49,6 +51,7 @@ func (v Vector) World() *World {
 	for _, a := range v.Answers {
 		w.Answer(a)
 	}
+	w.known = recorded.Scene{State: v.State}.World()
 	for _, r := range v.Refuse {
 		w.Refuse(r)
 	}

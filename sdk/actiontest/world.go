@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/recorded"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -42,6 +43,7 @@ type World struct {
 	Lines  []string // that the action logged
 	Events []string // that it marked in the trace
 
+	known    *recorded.World
 	services map[string]vigil.ServiceStatus
 	refused  map[string]Refusal
 	answers  []Answer // not used yet
@@ -50,7 +52,7 @@ type World struct {
 
 // NewWorld makes a world with these services, which grants every call.
 func NewWorld(services ...vigil.ServiceStatus) *World {
-	w := &World{services: map[string]vigil.ServiceStatus{}, refused: map[string]Refusal{}, nextPID: firstPID}
+	w := &World{known: recorded.Scene{}.World(), services: map[string]vigil.ServiceStatus{}, refused: map[string]Refusal{}, nextPID: firstPID}
 	for _, s := range services {
 		w.services[s.Service] = s
 	}
@@ -88,6 +90,9 @@ func (w *World) SpanEvent(name string) { w.Events = append(w.Events, name) }
 func (w *World) answer(op string, request []byte) vigil.CallReply {
 	if r, ok := w.refused[op]; ok {
 		return vigil.CallReply{Code: r.Code, Message: r.Message}
+	}
+	if op == vigil.OpState {
+		return w.known.Answer(op, request)
 	}
 	verb, ok := strings.CutPrefix(op, "service.")
 	if !ok || !slices.Contains([]string{"status", "start", "stop", "restart", "reload"}, verb) {

@@ -17,6 +17,7 @@ type Batch struct{ f *frame }
 type frame struct {
 	abi.Batch
 	dict []abi.Series // by Row.Ref
+	host Caller       // who answers calls in a test
 }
 
 // Each calls f with every series of the batch.

@@ -19,6 +19,17 @@
 // own by "series", the index in the list. Instead of "want" a vector may hold
 // "refused": the code and path of the settings' fault.
 //
+// What the policy asks of the host is answered by the vector, too: "answers"
+// lists what is said to calls whose request has the members given, and "state"
+// is what the module keeps at the start of each play.
+//
+//	"answers": [{"op": "query", "request": {"select": "limits"},
+//	  "data": {"series": [{"name": "limits", "times": [1767225600000000000], "values": [4]}]}}],
+//	"state": {"seen": "3"}
+//
+// A vector starts on 2026-01-01 at midnight, UTC. An answer may be a refusal:
+// "code" instead of "data". All else is denied.
+//
 // It promises that every vector runs under three splits: all samples in one
 // batch, one at a time, and in two halves. A decision that repeats the kind of
 // the one before it on the same series is dropped; what remains must be the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/policy"
 )
 
 // Guest is the bytes' side of a policy, in the sandbox or out of it.
@@ -16,6 +17,14 @@ type Guest interface {
 	Series(dictionary []byte) error
 	Eval(batch []byte) (reply []byte, err error)
 }
+
+// Asking is a Guest whose host calls somebody can answer.
+type Asking interface {
+	AnswerWith(c Caller)
+}
+
+// Caller answers host calls.
+type Caller = policy.Caller
 
 // Split cuts a vector's samples into batches.
 type Split struct {
@@ -57,6 +66,9 @@ func (p *Player) Configure(v Vector) error {
 func (p *Player) Play(v Vector, split Split) ([]Decision, error) {
 	if err := p.Configure(v); err != nil {
 		return nil, fmt.Errorf("configure: %w", err)
+	}
+	if g, asks := p.guest.(Asking); asks {
+		g.AnswerWith(v.World())
 	}
 	first := p.series
 	p.series += uint32(len(v.Series))

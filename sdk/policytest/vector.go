@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/recorded"
 )
 
 // maxVector bounds a vector's file, in bytes.
@@ -23,7 +24,8 @@ type Vector struct {
 	Settings json.RawMessage `json:"settings"`
 	Series   []Series        `json:"series"`
 	Want     []Decision      `json:"want"`
-	Refused  *Refusal        `json:"refused"`
+	recorded.Scene
+	Refused *Refusal `json:"refused"`
 }
 
 // Series is a series of a vector with its samples, in the order of time.

@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/recorded"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -101,7 +102,7 @@ func (p *Policy) answer(ctx context.Context, config uint32, v vector) (verdict, 
 	} else if err != nil {
 		return verdict{refused: vigil.CodeOf(err)}, nil //nolint:nilerr // to refuse is an answer
 	}
-	judgements, err := p.Eval(ctx, v.ask(config))
+	judgements, err := p.EvalWith(ctx, v.ask(config), scene{v.World()})
 	return verdict{judgements: slices.Clone(judgements)}, err
 }
 
@@ -113,6 +114,7 @@ type vector struct {
 		Labels  vigil.Labels         `json:"labels"`
 		Samples [][2]json.RawMessage `json:"samples"` // seconds, value
 	} `json:"series"`
+	recorded.Scene
 }
 
 func readVectors(docs []json.RawMessage) ([]vector, error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/policytest"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -13,16 +14,41 @@ import (
 // what the engine would ask the sandbox, so that the whole host path is tried.
 type host struct {
 	configure func(config uint32, settings []byte) error
-	eval      func(flow.Ask) ([]flow.Judgement, error)
+	eval      func(flow.Ask, answers) ([]flow.Judgement, error)
+	answers   answers
 	series    map[uint64]vigil.Series
 	seq       uint64
+}
+
+// answers adapts who answers a vector's host calls to the sandbox.
+type answers struct{ policytest.Caller }
+
+// Call never fails: what answers vectors always has an answer.
+func (a answers) Call(_ context.Context, op string, request []byte) []byte {
+	reply, _ := a.Caller.Call(op, request)
+	return reply
+}
+
+// AnswerWith sets who answers the next batches.
+func (h *host) AnswerWith(c policytest.Caller) { h.answers = answers{c} }
+
+// asking is a policy that somebody may answer.
+type asking interface {
+	EvalWith(ctx context.Context, ask flow.Ask, calls interface {
+		Call(ctx context.Context, op string, request []byte) []byte
+	}) ([]flow.Judgement, error)
 }
 
 func hosted(ctx context.Context, p Policy) *host {
 	return &host{
 		configure: func(config uint32, settings []byte) error { return p.Configure(ctx, config, settings) },
-		eval:      func(ask flow.Ask) ([]flow.Judgement, error) { return p.Eval(ctx, ask) },
-		series:    map[uint64]vigil.Series{},
+		eval: func(ask flow.Ask, calls answers) ([]flow.Judgement, error) {
+			if asks, may := p.(asking); may && calls.Caller != nil {
+				return asks.EvalWith(ctx, ask, calls)
+			}
+			return p.Eval(ctx, ask)
+		},
+		series: map[uint64]vigil.Series{},
 	}
 }
 
@@ -60,7 +86,7 @@ func (h *host) Eval(b []byte) ([]byte, error) {
 	for _, r := range batch.Rows {
 		ask.Runs = append(ask.Runs, flow.Run{ID: r.ID, Meta: h.series[r.ID], First: r.First, Count: r.Count, Flags: r.Flags})
 	}
-	said, err := h.eval(ask)
+	said, err := h.eval(ask, h.answers)
 	if err != nil {
 		return nil, err
 	}
