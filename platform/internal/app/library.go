@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/module"
@@ -61,8 +62,32 @@ func (l library) Delete(ctx context.Context, by, ref string) error {
 		if err != nil {
 			return err
 		}
-		return l.Registry.Delete(ctx, by, ref, uses)
+		m, err := l.Resolve(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if err := l.Registry.Delete(ctx, by, ref, uses); err != nil {
+			return err
+		}
+		return l.forget(ctx, m)
 	})
+}
+
+// forget deletes what a module kept for itself when the last of its name is
+// gone: another one that comes to use the name begins with nothing.
+func (l library) forget(ctx context.Context, gone vigil.Module) error {
+	list, err := l.Registry.List(ctx)
+	if err != nil {
+		return err
+	}
+	same := func(m vigil.Module) bool { return m.Kind == gone.Kind && m.Name == gone.Name }
+	if slices.ContainsFunc(list, same) {
+		return nil
+	}
+	if err := l.t.recall.Forget(ctx, gone); err != nil {
+		return fmt.Errorf("forget state of %s: %w", gone.Name, err)
+	}
+	return nil
 }
 
 // uses gathers what policies and open remediations refer to.
