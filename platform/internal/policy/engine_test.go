@@ -92,6 +92,29 @@ func TestEngine_KeepsForByTicks(t *testing.T) {
 	}
 }
 
+func TestDecision_KeepsWhatTheGuestAskedIfItMayLeadToAnAction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asking = true
+	w.open(1)
+	w.apply(func(p *vigil.Policy) { p.For = vigil.Duration(time.Second) })
+	w.send(0.9) // pending
+	w.pass(time.Second)
+	w.send(0.95) // fires
+	w.send(0.5)
+	asked := map[vigil.Verdict]string{}
+	for _, d := range w.decisions {
+		if len(d.Calls) > 0 {
+			asked[d.Verdict] = d.Calls[0].Target
+		}
+	}
+	// The first evaluation made it bad; that it lasted is no verdict of a guest.
+	want := map[vigil.Verdict]string{vigil.VerdictPending: "metric:ask_1", vigil.VerdictFire: "metric:ask_1"}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("calls by verdict (-want +got):\n%s", diff)
+	}
+}
+
 func TestEngine_MissingIsNotBad(t *testing.T) {
 	t.Parallel()
 	t.Run("NaN", func(t *testing.T) {

@@ -14,14 +14,14 @@ const keepTranscripts = 1_000
 
 // transcripts are the host calls of some decisions, each set once.
 type transcripts struct {
-	hashes []string          // beside the decisions; "": it has none
-	bodies map[string]string // by hash
+	hashes []string // beside the decisions; "": it has none
+	bodies []string // in the order of the decisions
 }
 
 // transcriptsOf encodes the host calls of decisions. Those of one evaluation
 // share their calls, which are encoded once.
 func transcriptsOf(ds []vigil.Decision) (transcripts, error) {
-	all := transcripts{hashes: make([]string, len(ds)), bodies: map[string]string{}}
+	all := transcripts{hashes: make([]string, len(ds))}
 	for i, d := range ds {
 		if len(d.Calls) == 0 {
 			continue
@@ -34,22 +34,26 @@ func transcriptsOf(ds []vigil.Decision) (transcripts, error) {
 		if err != nil {
 			return all, err
 		}
-		sum := sha256.Sum256([]byte(body))
-		all.hashes[i] = hex.EncodeToString(sum[:])
-		all.bodies[all.hashes[i]] = body
+		all.hashes[i] = hashOf(body)
+		all.bodies = append(all.bodies, body)
 	}
 	return all, nil
+}
+
+func hashOf(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
 }
 
 func (db *DB) saveTranscripts(ctx context.Context, t *tx, all transcripts) error {
 	if len(all.bodies) == 0 {
 		return nil
 	}
-	for hash, body := range all.bodies {
+	for _, body := range all.bodies {
 		t.w.wal.bytes += len(body)
 		// The newest user of a row decides how long it is kept.
 		_, err := t.exec(ctx, `INSERT OR REPLACE INTO transcripts (seq, tenant, hash, body)
-			VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM transcripts), ?, ?, ?)`, db.o.Tenant, hash, body)
+			VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM transcripts), ?, ?, ?)`, db.o.Tenant, hashOf(body), body)
 		if err != nil {
 			return err
 		}
