@@ -30,7 +30,12 @@ type Decision struct {
 	At       time.Time     `json:"at"`               // time of the sample that decided
 	Received time.Time     `json:"received"`         // when the collector received it
 	Samples  []Observation `json:"samples,omitempty"`
-	Calls    []HostCall    `json:"calls,omitempty"` // what the guest asked of the host, if the decision may lead to an action
+
+	// What else a replay needs, if the guest asked the host and the decision may
+	// lead to an action: the evaluation's time and number, and its host calls.
+	Evaluated time.Time  `json:"evaluated,omitzero"`
+	Seq       uint64     `json:"seq,omitempty"`
+	Calls     []HostCall `json:"calls,omitempty"`
 }
 
 // Observation is a value at a time, of a series named elsewhere.

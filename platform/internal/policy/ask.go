@@ -69,7 +69,7 @@ func (d *desk) done() {
 	}
 	clear(d.origins)
 	clear(d.asked)
-	d.due, d.origins, d.asked, d.calls = d.due[:0], d.origins[:0], d.asked[:0], nil
+	d.due, d.origins, d.asked, d.heard = d.due[:0], d.origins[:0], d.asked[:0], evaluation{}
 }
 
 // placed is a judgement with the row of the ask that it speaks of.
@@ -145,7 +145,7 @@ func (d *desk) note(t *track, a placed, first, newest int) note {
 		n.verdict = vigil.VerdictNoData
 	}
 	if n.verdict != t.said {
-		t.said, n.samples, n.calls = n.verdict, d.seen(first, a.row), d.calls
+		t.said, n.samples, n.asking = n.verdict, d.seen(first, a.row), d.heard
 	}
 	return d.covering(n, newest)
 }

@@ -129,7 +129,7 @@ func (s *subject) decision(word vigil.Verdict, r *reading) vigil.Decision {
 		Verdict: word, Value: r.value, Reason: r.reason, At: r.at, Received: r.received, Samples: r.samples,
 	}
 	if word == vigil.VerdictFire || word == vigil.VerdictPending {
-		d.Calls = r.calls
+		d.Evaluated, d.Seq, d.Calls = r.asking.now, r.asking.seq, r.asking.calls
 	}
 	return d
 }

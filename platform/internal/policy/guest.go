@@ -57,7 +57,10 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 			judgements, err = g.Eval(ctx, d.ask)
 		}
 		if err == nil {
-			d.failures, d.retry, d.calls = 0, time.Time{}, g.Calls()
+			d.failures, d.retry, d.heard = 0, time.Time{}, evaluation{}
+			if calls := g.Calls(); calls != nil {
+				d.heard = evaluation{now, sh.seq, calls}
+			}
 			sh.e.evaluations.Add(1)
 			sh.e.judgements.Add(uint64(len(judgements)))
 			return judgements, nil

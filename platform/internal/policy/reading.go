@@ -19,8 +19,16 @@ type reading struct {
 	newest   time.Time // of the newest sample the verdict covers
 	heard    time.Time // when that one was received
 	samples  []vigil.Observation
-	calls    []vigil.HostCall
+	asking   evaluation
 	trail    *flow.Trail // that led to the newest sample
+}
+
+// evaluation is what a replay of a guest's answer needs beside the samples, if
+// the guest made calls.
+type evaluation struct {
+	now   time.Time
+	seq   uint64
+	calls []vigil.HostCall
 }
 
 // silent reports whether the newest sample is older than the lookback. A
@@ -44,7 +52,7 @@ type note struct {
 	newest   time.Time // of the newest sample until the next note
 	heard    time.Time
 	samples  []vigil.Observation // what the guest saw, when the verdict is another than before
-	calls    []vigil.HostCall    // and what it asked of the host
+	asking   evaluation          // and what it asked of the host
 	trail    *flow.Trail
 	began    time.Time // when the newest sample began to wait
 }
@@ -75,7 +83,7 @@ func (s *subject) hear(n note) {
 		return
 	}
 	if r.verdict != n.verdict {
-		r.since, r.samples, r.calls = n.received, n.samples, n.calls
+		r.since, r.samples, r.asking = n.received, n.samples, n.asking
 	}
 	r.verdict, r.reason, r.at, r.received = n.verdict, n.reason, n.at, n.received
 	if n.verdict != vigil.VerdictError {

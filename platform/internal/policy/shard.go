@@ -41,7 +41,7 @@ type desk struct {
 	failures int               // of the guest, in a row
 	retry    time.Time         // no guest call before, after failures
 	ask      flow.Ask          // its columns are used again and again
-	calls    []vigil.HostCall  // that the guest made over ask
+	heard    evaluation        // of ask, as far as a replay needs it
 	asked    []*track          // beside ask.Runs
 	origins  []*offer          // beside ask.Times
 }

@@ -70,26 +70,26 @@ const flushEvery = time.Second
 func (r *Recall) Run(ctx context.Context) error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
+	whole := context.WithoutCancel(ctx) // what was taken out of the queue must not be lost
 	for {
 		select {
 		case <-ctx.Done():
-			last := context.WithoutCancel(ctx)
 			for len(r.told.queue) > 0 {
-				r.record(last, <-r.told.queue)
+				r.record(whole, <-r.told.queue)
 			}
-			r.save(last)
+			r.save(whole)
 			return nil
 		case rec := <-r.told.queue:
-			r.record(ctx, rec)
+			r.record(whole, rec)
 		case <-tick.C:
-			r.save(ctx)
+			r.save(whole)
 		}
 	}
 }
 
 // save flushes; what fails is kept and tried again.
 func (r *Recall) save(ctx context.Context) {
-	if err := r.Flush(ctx); err != nil && ctx.Err() == nil {
+	if err := r.Flush(ctx); err != nil {
 		r.o.Log.ErrorContext(ctx, "state of modules not saved", "err", err)
 	}
 }
