@@ -27,7 +27,8 @@
 //	  "data": {"series": [{"name": "limits", "times": [1767225600000000000], "values": [4]}]}}],
 //	"state": {"seen": "3"}
 //
-// A vector starts on 2026-01-01 at midnight, UTC. An answer may be a refusal:
+// Times are unix nanoseconds, in an array or as a host writes them. A vector
+// starts on 2026-01-01 at midnight, UTC. An answer may be a refusal:
 // "code" instead of "data". All else is denied.
 //
 // It promises that every vector runs under three splits: all samples in one

@@ -55,7 +55,7 @@ func (w *World) Call(op string, request []byte) ([]byte, error) {
 func (w *World) Answer(op string, request []byte) vigil.CallReply {
 	for _, a := range w.answers {
 		if a.Op == op && a.fits(request) {
-			return vigil.CallReply{OK: a.Code == "", Code: a.Code, Message: a.Message, Data: a.Data}
+			return a.reply()
 		}
 	}
 	if op != vigil.OpState || w.state == nil {
@@ -66,6 +66,20 @@ func (w *World) Answer(op string, request []byte) vigil.CallReply {
 		return vigil.CallReply{Code: "request_invalid", Message: err.Error()}
 	}
 	data, err := json.Marshal(w.do(ask))
+	return vigil.Answered(data, err)
+}
+
+// reply is the answer as a host writes it.
+func (a Answer) reply() vigil.CallReply {
+	r := vigil.CallReply{OK: a.Code == "", Code: a.Code, Message: a.Message, Data: a.Data}
+	if a.Op != vigil.OpQuery || !r.OK {
+		return r
+	}
+	var columns vigil.QueryReply
+	if err := json.Unmarshal(a.Data, &columns); err != nil {
+		return vigil.CallReply{Code: "request_invalid", Message: "the vector's answer: " + err.Error()}
+	}
+	data, err := json.Marshal(columns)
 	return vigil.Answered(data, err)
 }
 

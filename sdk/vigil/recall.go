@@ -2,6 +2,8 @@ package vigil
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -32,43 +34,77 @@ type QueryReply struct {
 // once, and Values stand beside them.
 type History struct {
 	Series
-	Times  []int64 `json:"times"`
-	Values Values  `json:"values"`
+	Times  Times  `json:"times"`
+	Values Values `json:"values"`
 }
 
-// Values are numbers of which JSON also carries those that are not finite, as
-// "NaN", "+Inf" and "-Inf".
+// Times are a column of unix nanoseconds. In JSON they are what they are in a
+// batch, little endian of 8 bytes each, in base64: a guest reads that at a
+// hundredth of what an array of numbers costs. An array is read, too.
+type Times []int64
+
+// Values are a column of numbers, written as Times are. In an array those that
+// are not finite are "NaN", "+Inf" and "-Inf".
 type Values []float64
 
-// MarshalJSON writes an array of numbers and words.
-func (v Values) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 16+12*len(v)), '[')
-	for i, f := range v {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			b = append(strconv.AppendFloat(append(b, '"'), f, 'g', -1, 64), '"')
-			continue
-		}
-		b = strconv.AppendFloat(b, f, 'g', -1, 64)
+// MarshalJSON writes base64.
+func (t Times) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, 8*len(t))
+	for _, n := range t {
+		b = binary.LittleEndian.AppendUint64(b, uint64(n))
 	}
-	return append(b, ']'), nil
+	return json.Marshal(b)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// MarshalJSON writes base64.
+func (v Values) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, 8*len(v))
+	for _, f := range v {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
+	}
+	return json.Marshal(b)
+}
+
+// UnmarshalJSON reads base64 or an array.
+func (t *Times) UnmarshalJSON(doc []byte) error {
+	if bytes.HasPrefix(doc, []byte("[")) {
+		return json.Unmarshal(doc, (*[]int64)(t))
+	}
+	return column(doc, func(size int) { *t = make(Times, 0, size) }, func(bits uint64) { *t = append(*t, int64(bits)) })
+}
+
+// UnmarshalJSON reads base64 or an array.
 func (v *Values) UnmarshalJSON(doc []byte) error {
-	inner, isArray := bytes.CutPrefix(bytes.TrimSpace(doc), []byte("["))
-	inner = bytes.TrimSpace(bytes.TrimSuffix(inner, []byte("]")))
-	*v = (*v)[:0]
-	for isArray && len(inner) > 0 {
-		var one []byte
-		one, inner, _ = bytes.Cut(inner, []byte(","))
-		f, err := strconv.ParseFloat(string(bytes.Trim(one, " \t\r\n\"")), 64)
+	if !bytes.HasPrefix(doc, []byte("[")) {
+		return column(doc, func(size int) { *v = make(Values, 0, size) }, func(bits uint64) { *v = append(*v, math.Float64frombits(bits)) })
+	}
+	var words []json.RawMessage
+	if err := json.Unmarshal(doc, &words); err != nil {
+		return err
+	}
+	*v = make(Values, len(words))
+	for i, word := range words {
+		f, err := strconv.ParseFloat(string(bytes.Trim(word, `"`)), 64)
 		if err != nil {
-			return fmt.Errorf("value %.40q is no number", one)
+			return fmt.Errorf("value %.40q is no number", word)
 		}
-		*v = append(*v, f)
+		(*v)[i] = f
+	}
+	return nil
+}
+
+// column reads a base64 column of 8 bytes each.
+func column(doc []byte, room func(int), add func(bits uint64)) error {
+	var b []byte
+	if err := json.Unmarshal(doc, &b); err != nil {
+		return err
+	}
+	if len(b)%8 != 0 {
+		return fmt.Errorf("a column of %d bytes: want a multiple of 8", len(b))
+	}
+	room(len(b) / 8)
+	for ; len(b) > 0; b = b[8:] {
+		add(binary.LittleEndian.Uint64(b))
 	}
 	return nil
 }

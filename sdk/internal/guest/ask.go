@@ -73,9 +73,22 @@ func unanswered(op string, err error) error {
 
 // Query asks for the samples of a range of time.
 func Query(c Caller, selector string, from, to time.Time) ([]vigil.History, error) {
-	var reply vigil.QueryReply
-	err := Ask(c, vigil.OpQuery, vigil.QueryRequest{Select: selector, From: from.UnixNano(), To: to.UnixNano()}, &reply)
-	return reply.Series, err
+	req, err := json.Marshal(vigil.QueryRequest{Select: selector, From: from.UnixNano(), To: to.UnixNano()})
+	if err != nil {
+		return nil, fmt.Errorf("encode request of query: %w", err)
+	}
+	b, err := c.Call(vigil.OpQuery, req)
+	if err != nil {
+		return nil, unanswered(vigil.OpQuery, err)
+	}
+	answer, found, err := readHistories(b)
+	if err != nil {
+		return nil, err
+	}
+	if !answer.OK {
+		return nil, &CallError{Op: vigil.OpQuery, Code: answer.Code, Message: answer.Message}
+	}
+	return found, nil
 }
 
 // State is the module's durable memory: text keys of at most 256 bytes and
