@@ -53,7 +53,7 @@ func Matcher(s string) (func(vigil.Series) bool, error) {
 // if it leaves the name open.
 func (s *Selector) Metric() string {
 	for _, m := range s.matchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == "__name__" && m.Type == labels.MatchEqual {
 			return m.Value
 		}
 	}

@@ -15,9 +15,11 @@ func TestState_KeepsAModulesOwn(t *testing.T) {
 	t.Parallel()
 	db := fresh(t)
 	must(t, db.SaveState(t.Context(), []flow.StateChange{
-		{Space: "policy:a", Key: "k", Value: []byte("1")}, {Space: "policy:a", Key: "k", Value: []byte("é\x00")},
+		{Space: "policy:a", Key: "k", Value: []byte("1")},
+		{Space: "policy:a", Key: "k", Value: []byte("é\x00")},
 		{Space: "policy:a", Key: "empty", Value: []byte{}},
-		{Space: "policy:a", Key: "gone", Value: []byte("1")}, {Space: "policy:a", Key: "gone"},
+		{Space: "policy:a", Key: "gone", Value: []byte("1")},
+		{Space: "policy:a", Key: "gone"},
 		{Space: "policy:b", Key: "k", Value: []byte("b")},
 	}))
 	got, err := db.State(t.Context(), "policy:a")
