@@ -128,12 +128,12 @@ func (w *World) recorded(op string, request []byte) vigil.CallReply {
 	if i := slices.IndexFunc(w.answers, fits); i >= 0 {
 		data := w.answers[i].Data
 		w.answers = slices.Delete(w.answers, i, i+1)
-		return vigil.CallReply{OK: true, Data: data}
+		return recorded.Answer{Op: op, Data: data}.Reply()
 	}
 	var ask struct {
 		DryRun bool `json:"dry_run"`
 	}
-	known := op == "http.request" || op == "command.run"
+	known := op == "http.request" || op == "command.run" || op == vigil.OpQuery
 	switch {
 	case known && json.Unmarshal(request, &ask) == nil && ask.DryRun:
 		return vigil.CallReply{OK: true, Data: json.RawMessage(`{"dry_run":true}`)}

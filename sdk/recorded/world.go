@@ -55,7 +55,7 @@ func (w *World) Call(op string, request []byte) ([]byte, error) {
 func (w *World) Answer(op string, request []byte) vigil.CallReply {
 	for _, a := range w.answers {
 		if a.Op == op && a.fits(request) {
-			return a.reply()
+			return a.Reply()
 		}
 	}
 	if op != vigil.OpState || w.state == nil {
@@ -69,8 +69,8 @@ func (w *World) Answer(op string, request []byte) vigil.CallReply {
 	return vigil.Answered(data, err)
 }
 
-// reply is the answer as a host writes it.
-func (a Answer) reply() vigil.CallReply {
+// Reply is the answer as a host writes it.
+func (a Answer) Reply() vigil.CallReply {
 	r := vigil.CallReply{OK: a.Code == "", Code: a.Code, Message: a.Message, Data: a.Data}
 	if a.Op != vigil.OpQuery || !r.OK {
 		return r
