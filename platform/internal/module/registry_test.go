@@ -98,6 +98,28 @@ func (naming) Check(_ context.Context, wasm []byte) (vigil.Manifest, error) {
 	return m, nil
 }
 
+func (n naming) Manifest(wasm []byte) (vigil.Manifest, error) { return n.Check(context.Background(), wasm) }
+
+// never is a checker that refuses to check.
+type never struct{ naming }
+
+func (never) Check(context.Context, []byte) (vigil.Manifest, error) {
+	return vigil.Manifest{}, vigil.Errorf(vigil.Invalid, "checked", "this was checked")
+}
+
+func TestUpload_ChecksAllButWhatTheBinaryCarries(t *testing.T) {
+	t.Parallel()
+	r := module.New(module.Options{Store: &shelf{}, Checker: never{}, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	u := flow.Upload{By: "builtin", Wasm: []byte("policy threshold 1.0.0"), BuiltIn: true}
+	if m, _, err := r.Upload(t.Context(), u); err != nil || m.Name != "threshold" || !m.BuiltIn {
+		t.Errorf("Upload of a built-in = %+v, %v", m, err)
+	}
+	u = flow.Upload{By: "ann", Wasm: []byte("policy other 1.0.0")}
+	if _, _, err := r.Upload(t.Context(), u); vigil.CodeOf(err) != "checked" {
+		t.Errorf("Upload by a person = %v, want it checked", err)
+	}
+}
+
 func registry(t *testing.T) (*module.Registry, *shelf) {
 	t.Helper()
 	return trusting(module.Trust{})

@@ -167,18 +167,27 @@ func (e *Engine) examine(module []byte) (*binary.Shape, vigil.Manifest, error) {
 	if s.Pages > int(e.o.MemoryPages) {
 		return nil, vigil.Manifest{}, binary.Refuse("module_memory_limit", "memory", len(module), "module starts with %d pages of memory, the limit is %d", s.Pages, e.o.MemoryPages).With("limit", e.o.MemoryPages)
 	}
-	if s.Manifest == nil {
-		return nil, vigil.Manifest{}, binary.Refuse("module_manifest", "custom", len(module), "section %s is missing", vigil.ManifestSection).
-			Hinted("vigil module build embeds module.yaml as the manifest")
-	}
-	manifest, err := vigil.ParseManifest(s.Manifest)
+	manifest, err := manifestOf(module, s.Manifest)
 	if err != nil {
-		return nil, vigil.Manifest{}, vigil.AsError(err).With("section", vigil.ManifestSection)
+		return nil, vigil.Manifest{}, err
 	}
 	if err := checkImports(s, e.host); err != nil {
 		return nil, vigil.Manifest{}, err
 	}
 	return s, manifest, checkExports(s, manifest.Kind, len(module))
+}
+
+// manifestOf reads the manifest that was found in a module.
+func manifestOf(module, doc []byte) (vigil.Manifest, error) {
+	if doc == nil {
+		return vigil.Manifest{}, binary.Refuse("module_manifest", "custom", len(module), "section %s is missing", vigil.ManifestSection).
+			Hinted("vigil module build embeds module.yaml as the manifest")
+	}
+	manifest, err := vigil.ParseManifest(doc)
+	if err != nil {
+		return vigil.Manifest{}, vigil.AsError(err).With("section", vigil.ManifestSection)
+	}
+	return manifest, nil
 }
 
 // drop closes the first instance of a module that was only checked.

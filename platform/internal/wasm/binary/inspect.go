@@ -1,7 +1,6 @@
 package binary
 
 import (
-	"bytes"
 	"runtime"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -58,15 +57,12 @@ type Facts struct {
 func Inspect(module []byte) (*Shape, error) { return inspect(module, defectsOf(runtime.GOARCH)) }
 
 func inspect(module []byte, d defects) (*Shape, error) {
-	if n := len(module); n > vigil.MaxModuleSize {
-		return nil, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", n, vigil.MaxModuleSize).
-			With("section", "module").With("offset", vigil.MaxModuleSize).With("found", n).With("limit", vigil.MaxModuleSize)
-	}
-	if !bytes.HasPrefix(module, []byte(header)) {
-		return nil, Refuse("module_malformed", "header", 0, "this is no WebAssembly 1.0 module").Hinted("build one with vigil module build")
+	file, err := begin(module)
+	if err != nil {
+		return nil, err
 	}
 	w := &walk{Shape: &Shape{Facts: Facts{Size: len(module)}}, announced: -1, defects: d}
-	if err := w.sections(&cursor{b: module, i: len(header), section: "module"}); err != nil {
+	if err := w.sections(file); err != nil {
 		return nil, err
 	}
 	if err := w.complete(len(module)); err != nil {
@@ -99,6 +95,7 @@ type walk struct {
 	segments  int // of data
 	announced int // segments of data by the data count section; -1 without one
 	customs   int
+	skim      bool           // only custom sections are looked at
 	work      int            // of the compiler: the squares of the jumps of each function
 	extra     []Signature    // types that metering adds
 	wrappers  map[string]int // among extra, by results
@@ -156,6 +153,9 @@ func (w *walk) sections(file *cursor) error {
 			if err := w.custom(body, start); err != nil {
 				return err
 			}
+			continue
+		}
+		if w.skim {
 			continue
 		}
 		rank, name := rankOf(id)

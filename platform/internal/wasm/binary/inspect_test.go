@@ -118,3 +118,23 @@ func TestInspect_ForcesTheTableMaximumAndDropsCustomSections(t *testing.T) {
 	f(cat([]byte{1, typeRef, 1, 5}, appendUint(nil, 1<<30)), forced...)
 	f([]byte{1, typeRef, 1, 5, 7}, 1, typeRef, 1, 5, 7)
 }
+
+// TestManifest_IsWhatInspectFinds holds the quick look against the whole walk.
+func TestManifest_IsWhatInspectFinds(t *testing.T) {
+	t.Parallel()
+	p := one()
+	p.extra = cat(custom("name", "x"), custom(vigil.ManifestSection, `{"schema":1}`))
+	module := p.bytes()
+	got, err := Manifest(module)
+	if want := inspected(t, module).Manifest; err != nil || !bytes.Equal(got, want) || len(got) == 0 {
+		t.Errorf("Manifest = %q, %v, want %q", got, err, want)
+	}
+	p.extra = nil
+	if got, err := Manifest(p.bytes()); got != nil || err != nil {
+		t.Errorf("Manifest of a module without one = %q, %v", got, err)
+	}
+	twice := cat(module, custom(vigil.ManifestSection, "{}"))
+	if _, err := Manifest(twice); vigil.CodeOf(err) != "module_manifest" {
+		t.Errorf("two manifests: %v", err)
+	}
+}
