@@ -14,7 +14,7 @@ import (
 func (c *cli) moduleList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "ls",
-		Short:   "List modules",
+		Short:   "List modules, what each has cost and who uses it",
 		Aliases: []string{"list"},
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -26,34 +26,89 @@ func (c *cli) moduleList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(mods, func(w io.Writer) { moduleRows(w, mods...) })
+			return c.print(mods, func(w io.Writer) { costRows(w, mods...) })
 		},
 	}
 }
 
+// moduleRows is what a module is and asks for.
 func moduleRows(w io.Writer, mods ...vigil.Module) {
-	row(w, "NAME", "VERSION", "KIND", "DIGEST", "SIZE", "FUEL", "USED BY", "ASKS FOR")
+	row(w, "NAME", "VERSION", "KIND", "DIGEST", "SIZE", "SIGNED BY", "ASKS FOR")
 	for _, m := range mods {
-		var asks []string
-		for _, r := range m.Requires {
-			asks = append(asks, r.Capability+" on "+r.Target)
-		}
-		row(w, m.Name, m.Version, m.Kind, short(m.Digest), fmt.Sprintf("%.1f MB", float64(m.Size)/1e6), fuelOf(m.Cost), someUsers(m.UsedBy), orDash(strings.Join(asks, ", ")))
+		row(w, m.Name, m.Version, m.Kind, short(m.Digest), megabytes(m.Size), orDash(m.SignedBy), asksFor(m))
 	}
 }
 
-// fuelOf is what a sample costs, or a call of what judges no samples; and that
-// the module is shut out, if it is.
+// costRows is moduleRows with what each module has cost since the collector was
+// started.
+func costRows(w io.Writer, mods ...vigil.Module) {
+	row(w, "NAME", "VERSION", "KIND", "DIGEST", "SIZE", "FUEL", "TIME", "MEMORY", "TRAPS", "HELD BACK", "SIGNED BY", "USED BY", "ASKS FOR")
+	for _, m := range mods {
+		c := m.Cost
+		if c == nil {
+			c = &vigil.ModuleCost{}
+		}
+		row(w, m.Name, m.Version, m.Kind, short(m.Digest), megabytes(m.Size), fuelOf(c), timeOf(c), memoryOf(c), trapsOf(c), heldBack(c, time.Now()),
+			orDash(m.SignedBy), someUsers(m.UsedBy), asksFor(m))
+	}
+}
+
+func megabytes(size int) string { return fmt.Sprintf("%.1f MB", float64(size)/1e6) }
+
+func asksFor(m vigil.Module) string {
+	var asks []string
+	for _, r := range m.Requires {
+		asks = append(asks, r.Capability+" on "+r.Target)
+	}
+	return orDash(strings.Join(asks, ", "))
+}
+
+// fuelOf is what a sample costs, or a call of what judges no samples.
 func fuelOf(c *vigil.ModuleCost) string {
 	switch {
-	case c == nil || c.Calls == 0:
+	case c.Calls == 0:
 		return "-"
-	case time.Now().Before(c.Quarantined):
-		return "quarantined: " + c.LastTrap
 	case c.Samples > 0:
 		return fmt.Sprintf("%.0f/sample", c.FuelPerSample)
 	}
 	return fmt.Sprintf("%d/call", c.Fuel/c.Calls)
+}
+
+// timeOf is how long a call takes on average.
+func timeOf(c *vigil.ModuleCost) string {
+	if c.Calls == 0 {
+		return "-"
+	}
+	mean := c.Time.D() / time.Duration(c.Calls)
+	digits := time.Nanosecond
+	for mean/digits >= 100 { // two or three digits are enough
+		digits *= 10
+	}
+	return mean.Round(digits).String() + "/call"
+}
+
+// memoryOf is the most memory that one instance had.
+func memoryOf(c *vigil.ModuleCost) string {
+	if c.Pages == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d pages", c.Pages)
+}
+
+// trapsOf is how often guests were ended, and why the last one was.
+func trapsOf(c *vigil.ModuleCost) string {
+	if c.Traps == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d, %s", c.Traps, c.LastTrap)
+}
+
+// heldBack is the end of a module's quarantine.
+func heldBack(c *vigil.ModuleCost, now time.Time) string {
+	if !now.Before(c.Quarantined) {
+		return "-"
+	}
+	return "until " + c.Quarantined.Local().Format("15:04:05")
 }
 
 // someUsers is the first user of a module and how many there are besides.

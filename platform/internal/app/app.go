@@ -172,6 +172,7 @@ func (a *App) openEngine(ctx context.Context) (err error) {
 		return err
 	}
 	a.down.add("wasm", a.engine.Close)
+	a.meterModules()
 	return nil
 }
 

@@ -41,9 +41,13 @@ func (l library) List(ctx context.Context) ([]vigil.Module, error) {
 func costsOf(s wasm.Stats) map[string]*vigil.ModuleCost {
 	costs := make(map[string]*vigil.ModuleCost, len(s.Modules))
 	for _, m := range s.Modules {
+		traps := uint64(0)
+		for _, n := range m.Traps {
+			traps += n
+		}
 		c := &vigil.ModuleCost{
 			Calls: m.Calls, Samples: m.Samples, Fuel: m.Fuel, Time: vigil.Duration(m.Time), Pages: m.Pages,
-			Traps: m.Traps, LastTrap: m.LastTrap, Quarantined: m.Quarantined,
+			Traps: traps, LastTrap: m.LastTrap, Quarantined: m.Quarantined,
 		}
 		if m.Samples > 0 {
 			c.FuelPerSample = float64(m.Fuel) / float64(m.Samples)

@@ -23,4 +23,5 @@ func (a *App) meter(t *tenant) {
 		}
 		return out
 	})
+	a.meterPolicies(t)
 }

@@ -72,3 +72,10 @@ type Judgement struct {
 	At       time.Time
 	Message  string
 }
+
+// GuestCost is what a guest has used until now.
+type GuestCost struct {
+	Fuel  uint64
+	Time  time.Duration // in the guest, with the host calls it made
+	Pages uint32        // of 64 KiB, of memory
+}

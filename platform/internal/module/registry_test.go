@@ -98,7 +98,9 @@ func (naming) Check(_ context.Context, wasm []byte) (vigil.Manifest, error) {
 	return m, nil
 }
 
-func (n naming) Manifest(wasm []byte) (vigil.Manifest, error) { return n.Check(context.Background(), wasm) }
+func (n naming) Manifest(wasm []byte) (vigil.Manifest, error) {
+	return n.Check(context.Background(), wasm)
+}
 
 // never is a checker that refuses to check.
 type never struct{ naming }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // The wait after a guest's failures: minRetry doubling to maxRetry.
@@ -18,6 +19,16 @@ const (
 type guest struct {
 	Guest
 	configured map[uint32]*rule // by config number
+	charged    flow.GuestCost   // until when rules were charged
+}
+
+// charge puts what the guest used since the last time to a rule's account.
+func (g *guest) charge(r *rule) {
+	now := g.Cost()
+	r.cost.fuel.Add(now.Fuel - g.charged.Fuel)
+	r.cost.nanos.Add(int64(now.Time - g.charged.Time))
+	r.cost.grew(now.Pages)
+	g.charged = now
 }
 
 // guest returns the instance for a rule, opened and configured. fresh is true
@@ -35,7 +46,9 @@ func (sh *shard) guest(ctx context.Context, r *rule) (g *guest, fresh bool, err 
 	if g.configured[r.config] == r {
 		return g, fresh, nil
 	}
-	if err := g.Configure(ctx, r.config, settingsOf(r.settings)); err != nil {
+	err = g.Configure(ctx, r.config, settingsOf(r.settings))
+	g.charge(r)
+	if err != nil {
 		sh.discard(ctx, r.digest)
 		return nil, fresh, fmt.Errorf("configure policy %s: %w", r.name, err)
 	}
@@ -55,6 +68,7 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 		var judgements []flow.Judgement
 		if err == nil {
 			judgements, err = g.Eval(ctx, d.ask)
+			g.charge(r)
 		}
 		if err == nil {
 			d.failures, d.retry, d.heard = 0, time.Time{}, evaluation{}
@@ -62,6 +76,8 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 				d.heard = evaluation{now, sh.seq, calls}
 			}
 			sh.e.evaluations.Add(1)
+			r.cost.calls.Add(1)
+			r.cost.samples.Add(uint64(len(d.ask.Times)))
 			sh.e.judgements.Add(uint64(len(judgements)))
 			return judgements, nil
 		}
@@ -70,6 +86,7 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 			return nil, ctx.Err()
 		}
 		sh.e.failures.Add(1)
+		r.cost.failed(vigil.CodeOf(err))
 		if fresh {
 			d.fail(now)
 			return nil, fmt.Errorf("ask the guest of policy %s: %w", r.name, err)

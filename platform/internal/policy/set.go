@@ -21,6 +21,7 @@ type rule struct {
 	target   string
 	matches  func(vigil.Series) bool
 	config   uint32 // the policy's number in every guest that judges for it
+	cost     *cost
 }
 
 // judges reports whether the rule says what the row says.
@@ -123,6 +124,10 @@ func (e *Engine) bind(old *bound, row flow.PolicyRow, free func() uint32) (*boun
 		b.rule.config = old.rule.config
 	} else {
 		b.rule.config = free()
+	}
+	b.rule.cost = newCost()
+	if old != nil && old.rule != nil && old.rule.digest == row.Digest {
+		b.rule.cost = old.rule.cost // its counters go on
 	}
 	return b, nil
 }

@@ -24,6 +24,7 @@ import (
 type threshold struct {
 	world  *world
 	above  map[uint32]float64
+	asked  int // guarded by world.mu
 	closed bool
 }
 
@@ -42,6 +43,7 @@ func (g *threshold) Eval(_ context.Context, ask flow.Ask) (js []flow.Judgement, 
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	g.world.asks++
+	g.asked++
 	if g.closed {
 		return nil, errors.New("closed")
 	}
@@ -83,6 +85,13 @@ func (g *threshold) Calls() []vigil.HostCall {
 		return nil
 	}
 	return []vigil.HostCall{{Op: vigil.OpQuery, Target: fmt.Sprint("metric:ask_", g.world.asks)}}
+}
+
+// Cost says that each question costs 100 units.
+func (g *threshold) Cost() flow.GuestCost {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	return flow.GuestCost{Fuel: 100 * uint64(g.asked), Time: time.Duration(g.asked) * time.Millisecond, Pages: 3}
 }
 
 func (g *threshold) Close(context.Context) error {

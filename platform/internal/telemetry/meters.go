@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -36,7 +37,31 @@ func (t *Telemetry) Gauge(name, help string, read func() float64) {
 // Gauges shows one number for each value of a label, for example remediations
 // by state. read must return a bounded set.
 func (t *Telemetry) Gauges(name, help, label string, read func() map[string]float64) {
-	t.meters.registry.MustRegister(&family{prometheus.NewDesc(name, help, []string{label}, nil), read})
+	t.Table([]string{label}, []Column{{name, help}}, func(row func(values []float64, labels ...string)) {
+		for value, n := range read() {
+			row([]float64{n}, value)
+		}
+	})
+}
+
+// Column is one number of each row of a Table. A name that ends in _total
+// belongs to a counter, any other to a gauge.
+type Column struct{ Name, Help string }
+
+// Table shows a row of numbers for each of many things, for example fuel and
+// time of each policy. read tells the rows, each with its values in the order of
+// the columns and its labels in theirs; they must be a bounded set without
+// repetitions.
+func (t *Telemetry) Table(labels []string, columns []Column, read func(row func(values []float64, labels ...string))) {
+	tab := &table{read: read}
+	for _, c := range columns {
+		kind := prometheus.GaugeValue
+		if strings.HasSuffix(c.Name, "_total") {
+			kind = prometheus.CounterValue
+		}
+		tab.descs, tab.kinds = append(tab.descs, prometheus.NewDesc(c.Name, c.Help, labels, nil)), append(tab.kinds, kind)
+	}
+	t.meters.registry.MustRegister(tab)
 }
 
 // Metrics returns the self-metrics in the Prometheus text format.
@@ -55,18 +80,25 @@ func (t *Telemetry) Metrics() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// family is a gauge with one label, read as a whole.
-type family struct {
-	desc *prometheus.Desc
-	read func() map[string]float64
+// table is some families that are read together.
+type table struct {
+	descs []*prometheus.Desc // one for each column, as are kinds
+	kinds []prometheus.ValueType
+	read  func(row func(values []float64, labels ...string))
 }
 
-// Describe names the family.
-func (f *family) Describe(ch chan<- *prometheus.Desc) { ch <- f.desc }
-
-// Collect reads the family.
-func (f *family) Collect(ch chan<- prometheus.Metric) {
-	for value, n := range f.read() {
-		ch <- prometheus.MustNewConstMetric(f.desc, prometheus.GaugeValue, n, value)
+// Describe names the families.
+func (t *table) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range t.descs {
+		ch <- d
 	}
+}
+
+// Collect reads the families.
+func (t *table) Collect(ch chan<- prometheus.Metric) {
+	t.read(func(values []float64, labels ...string) {
+		for i, v := range values {
+			ch <- prometheus.MustNewConstMetric(t.descs[i], t.kinds[i], v, labels...)
+		}
+	})
 }

@@ -223,6 +223,12 @@ func TestMetrics_AreThePrometheusTextFormat(t *testing.T) {
 	tel.Gauges("vigil_remediations", "Remediations by state.", "state", func() map[string]float64 {
 		return map[string]float64{"healed": 2, "a \"b\"\n": 1}
 	})
+	tel.Table([]string{"policy", "module"}, []telemetry.Column{
+		{Name: "vigil_guest_fuel_total", Help: "Fuel."}, {Name: "vigil_guest_memory_bytes", Help: "Memory."},
+	}, func(row func([]float64, ...string)) {
+		row([]float64{7, 64}, "cpu", "threshold")
+		row([]float64{8, 128}, "disk", "threshold")
+	})
 	b, err := tel.Metrics()
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +236,8 @@ func TestMetrics_AreThePrometheusTextFormat(t *testing.T) {
 	for _, want := range []string{
 		"# TYPE vigil_ingest_samples_total counter\nvigil_ingest_samples_total 12\n",
 		"vigil_series 3\n", `vigil_remediations{state="healed"} 2` + "\n", `state="a \"b\"\n"`,
+		"# TYPE vigil_guest_fuel_total counter\n" + `vigil_guest_fuel_total{module="threshold",policy="cpu"} 7` + "\n",
+		"# TYPE vigil_guest_memory_bytes gauge\n", `vigil_guest_memory_bytes{module="threshold",policy="disk"} 128` + "\n",
 		"vigil_dropped_spans_total 0\n", "go_goroutines ",
 	} {
 		if !strings.Contains(string(b), want) {

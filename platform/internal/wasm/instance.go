@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/abi"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -40,9 +41,10 @@ type instance struct {
 	extra    int64         // fuel of this call, for the size of its message and of what it was answered
 	patience time.Duration // how long a call may take; 0 as long as its context
 	spent    int64         // fuel of the last call
-	ptr      uint32        // where the guest's buffer lies
-	room     uint32        // how much fits into it
-	limit    uint32        // most bytes of memory it may have
+	cost     flow.GuestCost
+	ptr      uint32 // where the guest's buffer lies
+	room     uint32 // how much fits into it
+	limit    uint32 // most bytes of memory it may have
 	stack    [4]uint64
 	dead     bool
 }
@@ -111,7 +113,8 @@ func (i *instance) close(ctx context.Context) {
 	i.dead = true
 	i.tally.instances.Add(-1)
 	if i.mod != nil {
-		i.tally.grew(i.pages())
+		i.cost.Pages = i.pages()
+		i.tally.grew(i.cost.Pages)
 		_ = i.mod.Close(ctx) // documented to fail only for files, of which there are none
 	}
 	if i.space != nil {
@@ -148,10 +151,14 @@ func (i *instance) call(ctx context.Context, f api.Function, args ...uint64) (ui
 	i.visit.Context = nil
 	turn.rise()
 	i.spent = i.tank + i.extra - max(int64(i.fuel.Get()), 0)
-	i.tally.count(i.spent, time.Since(start))
+	took := time.Since(start)
+	i.tally.count(i.spent, took)
+	i.cost.Fuel, i.cost.Time = i.cost.Fuel+uint64(max(i.spent, 0)), i.cost.Time+took
 	if err != nil {
 		return 0, i.failed(ctx, err)
 	}
+	i.cost.Pages = i.pages()
+	i.tally.grew(i.cost.Pages)
 	return i.stack[0], nil
 }
 

@@ -114,6 +114,10 @@ func (p *Policy) end(ctx context.Context) {
 // the module and on what it was asked, on nothing else.
 func (p *Policy) Fuel() int64 { return p.inst.spent }
 
+// Cost is what the calls of the instance have cost until now, also those that
+// failed, and the memory that it has or had.
+func (p *Policy) Cost() flow.GuestCost { return p.inst.cost }
+
 // Pages is how much memory the guest has, in pages of 64 KiB.
 func (p *Policy) Pages() uint32 { return p.inst.pages() }
 

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,11 +37,11 @@ type ModuleStats struct {
 	Calls       uint64
 	Samples     uint64
 	Fuel        uint64
-	Time        time.Duration // in the guest, with the host calls it made
-	Pages       uint32        // of 64 KiB, the most that one instance had
-	Traps       uint64
-	LastTrap    string    // its code
-	Quarantined time.Time // until when; zero if it is not
+	Time        time.Duration     // in the guest, with the host calls it made
+	Pages       uint32            // of 64 KiB, the most that one instance had
+	Traps       map[string]uint64 // by code
+	LastTrap    string            // its code
+	Quarantined time.Time         // until when; zero if it is not
 }
 
 // tally counts what a module costs and how it behaves. It outlives the
@@ -56,11 +57,15 @@ type tally struct {
 	pages     atomic.Uint32
 
 	mu      sync.Mutex
-	traps   uint64    // guarded by mu, as are the following
-	strikes int       // traps in the recent past
-	code    string    // of the last trap
-	last    time.Time // when it was
-	until   time.Time // end of the quarantine
+	traps   map[string]uint64 // by code; guarded by mu, as are the following
+	strikes int               // traps in the recent past
+	code    string            // of the last trap
+	last    time.Time         // when it was
+	until   time.Time         // end of the quarantine
+}
+
+func newTally(m vigil.Manifest) *tally {
+	return &tally{name: m.Name, kind: m.Kind, traps: map[string]uint64{}}
 }
 
 // count adds one call.
@@ -95,7 +100,8 @@ func (t *tally) trap(code string, now time.Time, strikes int) {
 	if now.Sub(t.last) > calm && now.Sub(t.until) > calm {
 		t.strikes = 0
 	}
-	t.traps, t.strikes, t.code, t.last = t.traps+1, t.strikes+1, code, now
+	t.strikes, t.code, t.last = t.strikes+1, code, now
+	t.traps[code]++ // codes are the host's, and few
 	if more := t.strikes - strikes; more >= 0 {
 		t.until = now.Add(min(minQuarantine<<min(more, 20), maxQuarantine))
 	}
@@ -119,7 +125,7 @@ func (t *tally) stats(digest string, now time.Time) ModuleStats {
 	s := ModuleStats{
 		Digest: digest, Name: t.name, Kind: t.kind, Instances: int(t.instances.Load()),
 		Calls: t.calls.Load(), Samples: t.samples.Load(), Fuel: t.fuel.Load(),
-		Time: time.Duration(t.nanos.Load()), Pages: t.pages.Load(), Traps: t.traps, LastTrap: t.code,
+		Time: time.Duration(t.nanos.Load()), Pages: t.pages.Load(), Traps: maps.Clone(t.traps), LastTrap: t.code,
 	}
 	if now.Before(t.until) {
 		s.Quarantined = t.until
@@ -157,7 +163,7 @@ func (e *Engine) tallyOf(digest string, m vigil.Manifest) *tally {
 			}
 		}
 	}
-	t := &tally{name: m.Name, kind: m.Kind}
+	t := newTally(m)
 	e.tallies[digest] = t
 	return t
 }

@@ -29,7 +29,7 @@ func TestQuarantine_HoldsBackAModuleThatTrapsAgainAndAgain(t *testing.T) {
 		t.Errorf("OpenPolicy = %v", err)
 	}
 	stats := e.Stats().Modules
-	if len(stats) != 1 || stats[0].Traps != 3 || stats[0].LastTrap != "guest_fuel" || stats[0].Quarantined.IsZero() || stats[0].Instances != 0 {
+	if len(stats) != 1 || stats[0].Traps["guest_fuel"] != 3 || stats[0].LastTrap != "guest_fuel" || stats[0].Quarantined.IsZero() || stats[0].Instances != 0 {
 		t.Errorf("stats %+v", stats)
 	}
 	if good := openPolicy(t, e, assembly{}.bytes(t)); good == nil {
@@ -40,7 +40,7 @@ func TestQuarantine_HoldsBackAModuleThatTrapsAgainAndAgain(t *testing.T) {
 func TestQuarantine_DoublesUpToALimitAndForgives(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	m := &tally{name: "m"}
+	m := newTally(vigil.Manifest{Name: "m"})
 	for n, want := range []time.Duration{0, 0, time.Second, 2 * time.Second, 4 * time.Second} {
 		m.trap("guest_trap", now, 3)
 		if got := max(0, m.until.Sub(now)); got != want {
@@ -81,7 +81,7 @@ func TestStats_CountWhatAModuleCosts(t *testing.T) {
 	}
 	s := e.Stats()
 	m := s.Modules[0]
-	if m.Name != "asm" || m.Kind != vigil.PolicyModule || m.Samples != 12 || m.Calls < 5 || m.Fuel == 0 || m.Time == 0 || m.Pages != 3 || m.Traps != 0 {
+	if m.Name != "asm" || m.Kind != vigil.PolicyModule || m.Samples != 12 || m.Calls < 5 || m.Fuel == 0 || m.Time == 0 || m.Pages != 3 || len(m.Traps) != 0 {
 		t.Errorf("module %+v", m)
 	}
 	if s.Memory != 0 || m.Instances != 0 {

@@ -1,5 +1,5 @@
 // Odd is a policy that no built-in one can imitate: it fires while the newest
-// value is odd.
+// value is odd. A negative one is more than it can bear.
 package main
 
 import (
@@ -18,6 +18,9 @@ type Odd struct{}
 func (*Odd) Evaluate(b policy.Batch, _ Settings, out *policy.Decisions) {
 	b.Each(func(series policy.Series) {
 		for i, v := range series.Values() {
+			if v < 0 {
+				panic("a negative number")
+			}
 			if math.Abs(math.Mod(v, 2)) == 1 {
 				out.Fire(series.At(i), "how odd")
 			} else {
