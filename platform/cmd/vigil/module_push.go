@@ -34,11 +34,7 @@ func (c *cli) modulePush() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			said := "uploaded"
-			if known {
-				said = "already there"
-			}
-			fmt.Fprintln(c.err, said)
+			c.sayWhatItIs(m, known, len(sig) > 0)
 			if err := c.print(m, func(w io.Writer) { moduleRows(w, m) }); err != nil {
 				return err
 			}
@@ -50,6 +46,22 @@ func (c *cli) modulePush() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&signature, "signature", "", "the module's signature `file` (default FILE.minisig, if it is there)")
 	return cmd
+}
+
+// sayWhatItIs tells whether the module is new, and what became of the signature
+// that came along.
+func (c *cli) sayWhatItIs(m vigil.Module, known, signed bool) {
+	said := "uploaded"
+	if known {
+		said = "already there"
+	}
+	switch {
+	case m.SignedBy != "":
+		said += ", signed by key " + plain(m.SignedBy)
+	case signed && !m.BuiltIn:
+		said += "; its signature was not looked at: the collector trusts no key (modules.trusted_keys)"
+	}
+	fmt.Fprintln(c.err, said)
 }
 
 // sayWhatItMay names the grants that a new upload took over from the one before

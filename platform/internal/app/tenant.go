@@ -76,7 +76,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.goes(ctx, "remedy", a.cancel, t.healer.Run)
 
 	t.policies, err = policy.Open(ctx, policy.Options{
-		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: t.modules, Selector: promql.Matcher,
+		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher,
 		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {
@@ -108,6 +108,14 @@ func (t *tenant) serves() httpd.Tenant {
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
 		Targets: t.healer, KillSwitch: t.healer,
 	}
+}
+
+// approved lends policy the registry: what it binds must be trusted now.
+type approved struct{ modules *module.Registry }
+
+// Resolve finds a module that may be put to use.
+func (a approved) Resolve(ctx context.Context, ref string) (vigil.Module, error) {
+	return a.modules.Approved(ctx, ref)
 }
 
 // sink shows each durable batch to those who judge it: the healer, which

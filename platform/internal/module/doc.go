@@ -10,9 +10,11 @@
 // only if it asks for nothing more, is not older and is signed by the same key.
 // What is in use cannot be deleted.
 //
-// It promises an operator who requires signatures that nothing is stored which
-// no trusted key has signed, except what the binary brings along; what was
-// stored before stays.
+// It promises an operator who requires signatures that nothing is stored or put
+// to use which no trusted key has signed, except what the binary brings along.
+// What was stored before stays, and policies that are in force with it go on
+// judging; to be bound or run anew it needs a signature, which a later upload of
+// the same bytes brings.
 //
 // Whether bytes are a module at all is asked of a Checker, and rows are kept
 // by a Store. Running modules is left to wasm, carrying out what was granted

@@ -35,6 +35,7 @@ type Store interface {
 	PutModule(ctx context.Context, row flow.ModuleRow, recs ...vigil.AuditRecord) (known bool, err error)
 	Modules(ctx context.Context) ([]vigil.Module, error)
 	ModuleBytes(ctx context.Context, digest string) ([]byte, error)
+	SignModule(ctx context.Context, m vigil.Module, rec vigil.AuditRecord) error
 	DeleteModule(ctx context.Context, digest string, recs ...vigil.AuditRecord) error
 	PutGrant(ctx context.Context, g vigil.Grant, rec vigil.AuditRecord) error
 	DeleteGrant(ctx context.Context, id string, rec vigil.AuditRecord) error
@@ -91,7 +92,7 @@ func (r *Registry) load(ctx context.Context) error {
 }
 
 // Upload checks and stores a module. Bytes that are there already are known
-// and change nothing.
+// and change nothing, but that a signature which they lacked is kept.
 func (r *Registry) Upload(ctx context.Context, u flow.Upload) (_ vigil.Module, known bool, err error) {
 	if len(u.Wasm) > vigil.MaxModuleSize {
 		return vigil.Module{}, false, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", len(u.Wasm), vigil.MaxModuleSize).With("limit", vigil.MaxModuleSize)
@@ -99,7 +100,8 @@ func (r *Registry) Upload(ctx context.Context, u flow.Upload) (_ vigil.Module, k
 	sum := sha256.Sum256(u.Wasm)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
 	if m, err := r.Resolve(ctx, digest); err == nil {
-		return m, true, nil
+		m, err = r.resign(ctx, m, u)
+		return m, err == nil, err
 	} else if vigil.KindOf(err) != vigil.NotFound {
 		return vigil.Module{}, false, err
 	}
@@ -134,8 +136,9 @@ func (r *Registry) admit(ctx context.Context, u flow.Upload) (m vigil.Manifest, 
 func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := slices.IndexFunc(r.modules, func(m vigil.Module) bool { return m.Digest == row.Digest }); i >= 0 {
-		return r.modules[i], true, nil
+	if i := r.index(row.Digest); i >= 0 {
+		m, err := r.attach(ctx, r.modules[i], row.SignedBy, row.UploadedBy)
+		return m, err == nil, err
 	}
 	if len(r.modules) >= maxModules {
 		return vigil.Module{}, false, vigil.Errorf(vigil.Busy, "module_too_many", "the registry holds %d modules, the limit", maxModules)
@@ -158,6 +161,11 @@ func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, b
 	r.grants = append(r.grants, row.Grants...)
 	r.log.InfoContext(ctx, "module uploaded", "module", row.Name, "rev", row.Digest)
 	return row.Module, known, nil
+}
+
+// index finds a digest among the modules, -1 without one. The caller holds mu.
+func (r *Registry) index(digest string) int {
+	return slices.IndexFunc(r.modules, func(m vigil.Module) bool { return m.Digest == digest })
 }
 
 // List returns all modules, the newest first.
@@ -194,6 +202,9 @@ func (r *Registry) Action(ctx context.Context, ref string) (vigil.Module, []vigi
 	}
 	if m.Kind != vigil.ActionModule {
 		return vigil.Module{}, nil, vigil.Errorf(vigil.Invalid, "module_kind", "module %s is a %s, not an action", m.Name, m.Kind)
+	}
+	if err := r.trust.approves(m); err != nil {
+		return vigil.Module{}, nil, err
 	}
 	grants, err := r.Grants(ctx, m.Digest)
 	now := r.now()

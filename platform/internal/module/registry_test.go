@@ -33,6 +33,15 @@ func (s *shelf) PutModule(_ context.Context, row flow.ModuleRow, recs ...vigil.A
 	return false, nil
 }
 
+func (s *shelf) SignModule(_ context.Context, m vigil.Module, rec vigil.AuditRecord) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	i := slices.IndexFunc(s.rows, func(r flow.ModuleRow) bool { return r.Digest == m.Digest })
+	s.rows[i].Module, s.audit = m, append(s.audit, rec)
+	return nil
+}
+
 func (s *shelf) DeleteModule(_ context.Context, digest string, recs ...vigil.AuditRecord) error {
 	if s.fail != nil {
 		return s.fail
@@ -128,10 +137,15 @@ func registry(t *testing.T) (*module.Registry, *shelf) {
 }
 
 func trusting(trust module.Trust) (*module.Registry, *shelf) {
-	at := time.Unix(1000, 0)
-	now := func() time.Time { at = at.Add(time.Second); return at }
 	s := &shelf{}
-	return module.New(module.Options{Store: s, Checker: naming{}, Trust: trust, Log: slog.New(slog.DiscardHandler), Now: now}), s
+	return over(s, trust), s
+}
+
+// over is a registry that finds the shelf as it is, as after a restart.
+func over(s *shelf, trust module.Trust) *module.Registry {
+	at := time.Unix(1000+1000*int64(len(s.audit)), 0)
+	now := func() time.Time { at = at.Add(time.Second); return at }
+	return module.New(module.Options{Store: s, Checker: naming{}, Trust: trust, Log: slog.New(slog.DiscardHandler), Now: now})
 }
 
 func upload(t *testing.T, r *module.Registry, text string) vigil.Module {

@@ -57,3 +57,23 @@ func (t Trust) judge(wasm, signature []byte) (signer string, err error) {
 	}
 	return s.ID.String(), nil
 }
+
+// approves says why a stored module may not be put to use, nil if it may: where
+// signatures are required, one by a key that is trusted today. What the binary
+// carries needs none.
+func (t Trust) approves(m vigil.Module) error {
+	if !t.required || m.BuiltIn || t.knows(m.SignedBy) {
+		return nil
+	}
+	why := "is not signed"
+	if m.SignedBy != "" {
+		why = "is signed by key " + m.SignedBy + ", which is no longer trusted"
+	}
+	return vigil.Errorf(vigil.Conflict, "digest_not_approved", "module %s@%s (%.19s) %s, and this collector uses signed modules only", m.Name, m.Version, m.Digest, why).
+		With("digest", m.Digest).Hinted("vigil module sign FILE --key KEY, and push it again")
+}
+
+// knows reports whether the number is a trusted key's.
+func (t Trust) knows(signer string) bool {
+	return slices.ContainsFunc(t.keys, func(k minisign.PublicKey) bool { return k.ID.String() == signer })
+}

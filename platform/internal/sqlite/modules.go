@@ -41,6 +41,25 @@ func (db *DB) PutModule(ctx context.Context, m flow.ModuleRow, recs ...vigil.Aud
 	return known, wrap(err, "put module %s", m.Name)
 }
 
+// SignModule keeps who signed a module that is here.
+func (db *DB) SignModule(ctx context.Context, m vigil.Module, rec vigil.AuditRecord) error {
+	body, err := encode(m)
+	if err != nil {
+		return wrap(err, "sign module %s", m.Name)
+	}
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, `UPDATE modules SET body = ? WHERE digest = ?`, body, m.Digest)
+		if err == nil && n == 0 {
+			err = moduleNotFound(m.Digest)
+		}
+		if err != nil {
+			return err
+		}
+		return db.record(ctx, t, rec)
+	})
+	return wrap(err, "sign module %s", m.Name)
+}
+
 // DeleteModule removes a module and its grants; the audit log keeps that they
 // were there.
 func (db *DB) DeleteModule(ctx context.Context, digest string, recs ...vigil.AuditRecord) error {
