@@ -38,13 +38,10 @@ func (c *Client) Start(ctx context.Context, l vigil.Lease) error {
 	return err
 }
 
-// Heartbeat keeps a lease; cancel asks to stop the action.
-func (c *Client) Heartbeat(ctx context.Context, l vigil.Lease) (cancel bool, err error) {
-	var out struct {
-		Cancel bool `json:"cancel"`
-	}
-	_, err = c.call(ctx, leaseAsk(l.Remediation, "heartbeat"), l, &out)
-	return out.Cancel, err
+// Heartbeat keeps a lease.
+func (c *Client) Heartbeat(ctx context.Context, l vigil.Lease) (now vigil.Renewal, err error) {
+	_, err = c.call(ctx, leaseAsk(l.Remediation, "heartbeat"), l, &now)
+	return now, err
 }
 
 // Finish reports how an attempt ended.

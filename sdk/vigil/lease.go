@@ -25,6 +25,14 @@ type Lease struct {
 	Trace       string          `json:"trace,omitempty"` // traceparent of the lease's span
 }
 
+// Renewal is what a collector answers to a heartbeat.
+type Renewal struct {
+	Cancel bool `json:"cancel"` // the action should stop
+	// Grants are what the lease's module is granted now, in place of the lease's
+	// own; null: the collector does not say.
+	Grants []Grant `json:"grants"`
+}
+
 // Report is how an attempt ended, as its remediator tells it.
 type Report struct {
 	Remediation string     `json:"remediation"`

@@ -82,8 +82,9 @@ func (c *cli) grantList() *cobra.Command {
 func (c *cli) grantRevoke() *cobra.Command {
 	return &cobra.Command{
 		Use: "rm ID", Short: "Take a grant back", Aliases: []string{"revoke"}, Args: cobra.ExactArgs(1),
-		Long: `Take a grant back. An action that has been leased already keeps it until it
-ends; vigil remediation cancel does not wait for that.`,
+		Long: `Take a grant back, also from an action that runs: its next host call is denied.
+One that is under way ends. A remediator that cannot reach the collector goes by
+what it heard last, for at most nine seconds.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.client()
 			if err != nil {

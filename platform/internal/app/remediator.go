@@ -69,8 +69,8 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 	r, err := remediator.New(remediator.Options{
 		ID: "remediator-" + host, Host: host, Labels: a.o.Config.Remediator.Labels, DataDir: dir,
 		Collector: collector, Actions: actions, Services: a.services,
-		Broker: func(l flow.Lease, trace flow.SpanContext, holds func() error) remediator.Session {
-			return broker.ForLease(l, trace, holds)
+		Broker: func(l flow.Lease, trace flow.SpanContext, holds func() error, granted func() []vigil.Grant) remediator.Session {
+			return broker.ForLease(l, trace, holds, granted)
 		},
 		Emit: a.tel.Emit, Now: a.o.Now, Log: a.log,
 	})

@@ -48,12 +48,13 @@ func NewBroker(o BrokerOptions) *Broker {
 
 // ForLease opens a session for one run of a lease's action. Its calls are
 // children of trace. holds is asked right before every effect and says why the
-// lease no longer holds, nil if it does.
-func (b *Broker) ForLease(lease flow.Lease, trace flow.SpanContext, holds func() error) *Session {
+// lease no longer holds, nil if it does. granted is what the module may do now:
+// it is asked at every call and again right before its effect.
+func (b *Broker) ForLease(lease flow.Lease, trace flow.SpanContext, holds func() error, granted func() []vigil.Grant) *Session {
 	verbs := b.verbs
 	if b.o.Asks != nil {
 		verbs = b.o.Asks(lease)
 		maps.Copy(verbs, b.verbs)
 	}
-	return &Session{broker: b, verbs: verbs, lease: lease, trace: trace, holds: holds}
+	return &Session{broker: b, verbs: verbs, lease: lease, trace: trace, holds: holds, granted: granted}
 }

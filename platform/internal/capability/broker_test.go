@@ -43,7 +43,7 @@ func newBench(t *testing.T) *bench {
 		lease.Grants = append(lease.Grants, vigil.Grant{Capability: c, Target: "service:web"})
 	}
 	lease.Grants = append(lease.Grants, vigil.Grant{Capability: "service.restart", Target: "service:db"})
-	b.session = broker.ForLease(lease, b.trace, func() error { return b.lost })
+	b.session = broker.ForLease(lease, b.trace, func() error { return b.lost }, func() []vigil.Grant { return b.session.lease.Grants })
 	return b
 }
 
@@ -54,6 +54,34 @@ func (b *bench) call(t *testing.T, op, req string) vigil.CallReply {
 		t.Fatalf("reply to %s is no CallReply: %v", op, err)
 	}
 	return r
+}
+
+// TestSession_AsksForTheGrantsBeforeTheCallAndBeforeTheEffect: one that is taken
+// back at either moment leaves the service as it was.
+func TestSession_AsksForTheGrantsBeforeTheCallAndBeforeTheEffect(t *testing.T) {
+	t.Parallel()
+	for asked := range 3 { // how often the grants are there
+		b := newBench(t)
+		before, err := b.services.Start(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		grants, times := b.session.lease.Grants, 0
+		b.session.granted = func() []vigil.Grant {
+			if times++; times > asked {
+				return nil
+			}
+			return grants
+		}
+		reply := b.call(t, "service.restart", `{"service":"web"}`)
+		after, err := b.services.Status("web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done := asked >= 2; reply.OK != done || (after.PID != before.PID) != done || !done && reply.Code != "capability_denied" {
+			t.Errorf("granted for %d looks: reply %+v, process %d became %d", asked, reply, before.PID, after.PID)
+		}
+	}
 }
 
 func TestSession_DoesWhatWasGrantedAndTellsIt(t *testing.T) {

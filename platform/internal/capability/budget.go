@@ -68,7 +68,7 @@ func (u uses) free(r vigil.Rate) time.Time {
 
 func exhausted(grants []vigil.Grant, free time.Time) error {
 	if len(grants) == 0 {
-		return denied("no grant allows it")
+		return denied("no grant allows it any more")
 	}
 	return vigil.Errorf(vigil.Held, "budget_exhausted", "the budget of %s (%s) is used up until %s",
 		grants[0].ID, grants[0].Budget, free.Format(time.RFC3339)).

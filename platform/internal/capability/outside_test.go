@@ -51,7 +51,7 @@ func newOutside(t *testing.T, grants ...vigil.Grant) *outside {
 		Budgets: t.TempDir(), Allows: allowExactly, Log: slog.New(slog.DiscardHandler), Now: time.Now, Emit: func(...flow.Span) {},
 	})
 	lease := flow.Lease{Remediation: "rem-1", Target: vigil.Target{Kind: "service", Name: "web", Host: "h1"}, Grants: grants}
-	o.session = broker.ForLease(lease, flow.NewTrace(), func() error { return o.lost })
+	o.session = broker.ForLease(lease, flow.NewTrace(), func() error { return o.lost }, func() []vigil.Grant { return grants })
 	return o
 }
 

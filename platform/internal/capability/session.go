@@ -27,6 +27,8 @@ type Session struct {
 	lease  flow.Lease
 	trace  flow.SpanContext
 	holds  func() error
+	// granted is asked at each use, since a grant may be taken back meanwhile.
+	granted func() []vigil.Grant
 
 	mu    sync.Mutex
 	calls []vigil.HostCall // guarded by mu
@@ -100,7 +102,8 @@ func (s *Session) allow(op string, line *vigil.HostCall, deed Deed) error {
 	if own := (vigil.Target{Kind: s.lease.Target.Kind, Name: s.lease.Target.Name}); deed.Treats && deed.Target != own.String() {
 		return denied("%s is not the target of this remediation (%s)", line.Target, s.lease.Target)
 	}
-	if err := s.granted(s.lease.Grants, op, line.Target, line.StartedAt); err != nil {
+	grants := s.granted()
+	if err := s.permit(grants, op, line.Target, line.StartedAt); err != nil {
 		return err
 	}
 	if !deed.Effect {
@@ -109,12 +112,12 @@ func (s *Session) allow(op string, line *vigil.HostCall, deed Deed) error {
 	if err := s.holds(); err != nil {
 		return err
 	}
-	return s.spend(op, line, true)
+	return s.spend(grants, op, line, true)
 }
 
-// granted asks the registry's rule for a target anywhere, and for it on this
+// permit asks the registry's rule for a target anywhere, and for it on this
 // host: a grant may name one.
-func (s *Session) granted(grants []vigil.Grant, op, target string, now time.Time) error {
+func (s *Session) permit(grants []vigil.Grant, op, target string, now time.Time) error {
 	err := s.broker.o.Allows(grants, op, target, now)
 	if host := s.lease.Target.Host; err != nil && host != "" && s.broker.o.Allows(grants, op, target+"@"+host, now) == nil {
 		return nil
@@ -127,16 +130,16 @@ func (s *Session) may(op string, line *vigil.HostCall, deed Deed) []func() error
 	if !deed.Effect || deed.DryRun {
 		return nil
 	}
-	return []func() error{s.holds, func() error { return s.spend(op, line, false) }}
+	return []func() error{s.holds, func() error { return s.spend(s.granted(), op, line, false) }}
 }
 
 // spend takes one use from the budgets of the grants that allow the call, or
 // only looks whether there is one.
-func (s *Session) spend(op string, line *vigil.HostCall, onlyLook bool) error {
+func (s *Session) spend(grants []vigil.Grant, op string, line *vigil.HostCall, onlyLook bool) error {
 	now := s.broker.o.Now()
 	var may []vigil.Grant
-	for _, g := range s.lease.Grants {
-		if s.granted([]vigil.Grant{g}, op, line.Target, now) == nil {
+	for _, g := range grants {
+		if s.permit([]vigil.Grant{g}, op, line.Target, now) == nil {
 			may = append(may, g)
 		}
 	}

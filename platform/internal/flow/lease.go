@@ -7,6 +7,8 @@ import "github.com/techmedaddy/vigil/sdk/vigil"
 type (
 	// Lease is the right to run one attempt of a remediation.
 	Lease = vigil.Lease
+	// Renewal is what a collector answers to a heartbeat.
+	Renewal = vigil.Renewal
 	// Report is how an attempt ended.
 	Report = vigil.Report
 	// Wish is a person's request for a remediation.

@@ -64,7 +64,7 @@ func TestClient_SendsAndReadsSamples(t *testing.T) {
 func TestClient_SpeaksTheLeaseProtocol(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	w.heartbeat = true
+	w.renewal = flow.Renewal{Cancel: true, Grants: []vigil.Grant{{ID: "g-1", Capability: "service.restart", Target: "service:web"}}}
 	c, _ := connect(t, w)
 	ctx := t.Context()
 	if err := c.Register(ctx, vigil.Remediator{ID: "r1", Host: "h", Services: []vigil.ServiceStatus{{Service: "web"}}}); err != nil {
@@ -88,8 +88,12 @@ func TestClient_SpeaksTheLeaseProtocol(t *testing.T) {
 	if err := c.Start(ctx, *got); err != nil {
 		t.Error(err)
 	}
-	if !must[bool](t)(c.Heartbeat(ctx, *got)) {
-		t.Error("the wish to cancel got lost")
+	if diff := cmp.Diff(w.renewal, must[vigil.Renewal](t)(c.Heartbeat(ctx, *got))); diff != "" {
+		t.Errorf("renewal (-want +got):\n%s", diff)
+	}
+	w.renewal = flow.Renewal{Grants: []vigil.Grant{}}
+	if now := must[vigil.Renewal](t)(c.Heartbeat(ctx, *got)); now.Grants == nil {
+		t.Error("no grants became not to know")
 	}
 	report := vigil.Report{Remediation: "rem-1", OK: true, Started: true, PID: 7, Log: []string{"done"}}
 	if err := c.Finish(ctx, report); err != nil {

@@ -39,11 +39,11 @@ func (s *site) leases() {
 		if err != nil {
 			return err
 		}
-		cancel, err := r.tenant.Leases.Heartbeat(ctx, in)
+		now, err := r.tenant.Leases.Heartbeat(ctx, in)
 		if err != nil {
 			return err
 		}
-		return answer(c, http.StatusOK, map[string]any{"cancel": cancel})
+		return answer(c, http.StatusOK, now)
 	}), takes[flow.Lease](s))
 	s.documented("leases.finish", withLeases(func(ctx context.Context, c fiber.Ctx, r *request) error {
 		in, err := leaseBody[flow.Report](c, r, func(p flow.Report) string { return p.Remediation })

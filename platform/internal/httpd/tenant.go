@@ -82,7 +82,7 @@ type Leases interface {
 	Register(ctx context.Context, r vigil.Remediator) error
 	Lease(ctx context.Context, remediator string, wait time.Duration) (*flow.Lease, error)
 	Start(ctx context.Context, l flow.Lease) error
-	Heartbeat(ctx context.Context, l flow.Lease) (cancel bool, err error)
+	Heartbeat(ctx context.Context, l flow.Lease) (flow.Renewal, error)
 	Finish(ctx context.Context, r flow.Report) error
 }
 

@@ -22,27 +22,27 @@ import (
 
 // world is one tenant in memory, small and honest: what is put in comes out.
 type world struct {
-	mu        sync.Mutex // guards all below
-	asked     []flow.IngestRequest
-	samples   []vigil.Sample
-	receipt   flow.Receipt
-	fails     error // what ingest answers when set
-	policies  map[string]flow.PolicyRow
-	modules   []vigil.Module
-	wasm      []byte
-	grants    []vigil.Grant
-	rem       vigil.Remediation
-	changed   chan struct{} // closed and replaced when rem changes
-	wishes    []flow.Wish
-	actions   []flow.SeedAction
-	audit     []vigil.AuditRecord
-	kill      flow.KillSwitch
-	hosts     []vigil.Remediator
-	work      chan flow.Lease
-	polling   chan struct{} // one token for each lease poll that has begun
-	polled    chan error    // how each lease poll's context ended
-	reports   []flow.Report
-	heartbeat bool
+	mu       sync.Mutex // guards all below
+	asked    []flow.IngestRequest
+	samples  []vigil.Sample
+	receipt  flow.Receipt
+	fails    error // what ingest answers when set
+	policies map[string]flow.PolicyRow
+	modules  []vigil.Module
+	wasm     []byte
+	grants   []vigil.Grant
+	rem      vigil.Remediation
+	changed  chan struct{} // closed and replaced when rem changes
+	wishes   []flow.Wish
+	actions  []flow.SeedAction
+	audit    []vigil.AuditRecord
+	kill     flow.KillSwitch
+	hosts    []vigil.Remediator
+	work     chan flow.Lease
+	polling  chan struct{} // one token for each lease poll that has begun
+	polled   chan error    // how each lease poll's context ended
+	reports  []flow.Report
+	renewal  flow.Renewal
 }
 
 func newWorld() *world {
@@ -245,7 +245,7 @@ func (w *world) Lease(ctx context.Context, _ string, wait time.Duration) (*flow.
 
 func (w *world) Start(context.Context, flow.Lease) error { return nil }
 
-func (w *world) Heartbeat(context.Context, flow.Lease) (bool, error) { return w.heartbeat, nil }
+func (w *world) Heartbeat(context.Context, flow.Lease) (flow.Renewal, error) { return w.renewal, nil }
 
 func (w *world) Finish(_ context.Context, r flow.Report) error {
 	w.locked(func() { w.reports = append(w.reports, r) })

@@ -60,8 +60,8 @@ func (r *Registry) Grant(ctx context.Context, by string, g vigil.Grant) (vigil.G
 	return g, nil
 }
 
-// Revoke takes a grant back. Leases given before carry it with them to their
-// end; whoever cannot wait for that cancels the remediation.
+// Revoke takes a grant back, also from what runs: remediators ask before each
+// effect. The one that is under way ends.
 func (r *Registry) Revoke(ctx context.Context, by, id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

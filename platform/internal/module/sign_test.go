@@ -60,7 +60,9 @@ func TestUpload_BringsASignatureThatWasMissing(t *testing.T) {
 	if have, _ := r.Grants(t.Context(), m.Digest); len(have) != 1 {
 		t.Errorf("%d grants after the signature, want the one before", len(have))
 	}
-	if !slices.ContainsFunc(s.audit, func(a vigil.AuditRecord) bool { return a.Verb == "module.signed" && a.To == m.SignedBy && a.By == "bob" }) {
+	if !slices.ContainsFunc(s.audit, func(a vigil.AuditRecord) bool {
+		return a.Verb == "module.signed" && a.To == m.SignedBy && a.By == "bob"
+	}) {
 		t.Error("the signature is in no record")
 	}
 	r = over(s, trust(t, true, ours))

@@ -23,13 +23,13 @@ type desk struct {
 	reports    chan flow.Report
 
 	mu        sync.Mutex
-	startErr  error  // guarded by mu
-	finishErr error  // guarded by mu; what Finish answers instead of taking the report
-	beats     int    // guarded by mu
-	cancel    bool   // guarded by mu
-	beatErr   error  // guarded by mu
-	polls     int    // guarded by mu
-	onStart   func() // guarded by mu
+	startErr  error        // guarded by mu
+	finishErr error        // guarded by mu; what Finish answers instead of taking the report
+	beats     int          // guarded by mu
+	renewal   flow.Renewal // guarded by mu; what a heartbeat is answered
+	beatErr   error        // guarded by mu
+	polls     int          // guarded by mu
+	onStart   func()       // guarded by mu
 }
 
 func newDesk() *desk {
@@ -81,11 +81,11 @@ func (d *desk) Start(_ context.Context, l flow.Lease) error {
 	return nil
 }
 
-func (d *desk) Heartbeat(context.Context, flow.Lease) (bool, error) {
+func (d *desk) Heartbeat(context.Context, flow.Lease) (flow.Renewal, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.beats++
-	return d.cancel, d.beatErr
+	return d.renewal, d.beatErr
 }
 
 func (d *desk) Finish(_ context.Context, r flow.Report) error {
@@ -145,6 +145,7 @@ func (w *world) count() int {
 type session struct {
 	w     *world
 	holds func() error
+	may   func() []vigil.Grant
 	calls []vigil.HostCall
 }
 
@@ -152,7 +153,10 @@ func (s *session) Calls() []vigil.HostCall { return s.calls }
 
 func (s *session) Call(_ context.Context, op string, _ []byte) []byte {
 	line, reply := vigil.HostCall{Op: op}, vigil.CallReply{OK: true}
-	if err := s.holds(); err != nil {
+	if len(s.may()) == 0 {
+		line.Code = "capability_denied"
+		reply = vigil.CallReply{Code: line.Code}
+	} else if err := s.holds(); err != nil {
 		line.Code = vigil.CodeOf(err)
 		reply = vigil.CallReply{Code: line.Code}
 	} else {
@@ -198,8 +202,8 @@ func newBench(t *testing.T, dir string) *bench {
 	b := &bench{desk: newDesk(), world: &world{}, dir: dir, hands: &hands{run: restart}}
 	r, err := New(Options{
 		ID: "rem-a", Host: "h1", DataDir: dir, Collector: b.desk, Actions: b.hands, Services: b.world,
-		Broker: func(_ flow.Lease, _ flow.SpanContext, holds func() error) Session {
-			return &session{w: b.world, holds: holds}
+		Broker: func(_ flow.Lease, _ flow.SpanContext, holds func() error, granted func() []vigil.Grant) Session {
+			return &session{w: b.world, holds: holds, may: granted}
 		},
 		Emit: b.emit, Now: time.Now, Log: slog.New(slog.DiscardHandler), Wait: 50 * time.Millisecond,
 	})
@@ -233,6 +237,7 @@ func (b *bench) start(t *testing.T) *bench {
 func leaseOf(id string, fence uint64) *flow.Lease {
 	return &flow.Lease{
 		Remediation: id, Tenant: "default", Attempt: 1, Fence: fence, Action: "restart-service", Digest: "sha256:ab",
+		Grants:  []vigil.Grant{{ID: "g-1", Capability: "service.restart", Target: "service:web"}},
 		Target:  vigil.Target{Kind: "service", Name: "web", Host: "h1"},
 		Timeout: vigil.Duration(10 * time.Second), Heartbeat: vigil.Duration(40 * time.Millisecond),
 		Until: time.Now().Add(time.Minute), Trace: flow.NewTrace().String(),

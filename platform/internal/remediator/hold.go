@@ -26,14 +26,15 @@ type hold struct {
 	work  sync.WaitGroup
 
 	mu       sync.Mutex
-	answered time.Time // guarded by mu; when the newest answered heartbeat was sent
+	answered time.Time     // guarded by mu; when the newest answered heartbeat was sent
+	grants   []vigil.Grant // guarded by mu; by the newest answer
 }
 
 // hold begins to keep the lease, which has just arrived. The context it returns
 // lives until the lease is lost or released, and its cause says why; the end of
 // ctx only begins a drain.
 func (r *Remediator) hold(ctx context.Context, l flow.Lease) (context.Context, *hold) {
-	h := &hold{lease: l, r: r, answered: r.o.Now()}
+	h := &hold{lease: l, r: r, answered: r.o.Now(), grants: l.Grants}
 	run, lose := context.WithCancelCause(context.WithoutCancel(ctx))
 	h.lose = lose
 	h.work.Go(func() { h.keep(run) })
@@ -74,31 +75,57 @@ func (h *hold) every() time.Duration { return max(h.lease.Heartbeat.D(), 20*time
 // keep sends heartbeats until the hold ends, and ends it when the lease is gone.
 func (h *hold) keep(ctx context.Context) {
 	for sleep(ctx, h.every()/2) {
-		if err := h.ask(ctx); err != nil {
+		if err := h.ask(ctx, h.every()); err != nil {
 			h.lose(err)
 			return
 		}
 	}
 }
 
-// ask sends one heartbeat and says why the lease is gone, nil if it is not.
-func (h *hold) ask(ctx context.Context) error {
+// granted is what the module is granted at this moment, by the collector's word,
+// so that one who takes a grant back need not wait for the action to end. A
+// collector that cannot be asked leaves what it said last, for as long as the
+// lease lasts without it.
+func (h *hold) granted(ctx context.Context) []vigil.Grant {
+	if err := h.ask(ctx, min(h.every(), consent)); err != nil {
+		h.lose(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.grants
+}
+
+// ask sends one heartbeat, waits so long for the answer, and says why the lease
+// is gone, nil if it is not.
+func (h *hold) ask(ctx context.Context, patience time.Duration) error {
 	sent := h.r.o.Now()
-	one, cancel := context.WithTimeout(ctx, h.every())
+	one, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	stop, err := h.r.o.Collector.Heartbeat(one, h.lease)
+	now, err := h.r.o.Collector.Heartbeat(one, h.lease)
 	switch {
-	case err == nil && stop:
+	case err == nil && now.Cancel:
 		return vigil.Errorf(vigil.Held, "cancelled", "the collector asked to stop")
 	case err == nil:
-		h.mu.Lock()
-		h.answered = sent
-		h.mu.Unlock()
+		h.renew(sent, now)
 		return nil
 	case final(err):
 		return vigil.Errorf(vigil.Conflict, "lease_lost", "the collector no longer knows this lease")
 	}
 	return h.heard()
+}
+
+// renew keeps the answer to the heartbeat that was sent then, unless a newer one
+// was answered already.
+func (h *hold) renew(sent time.Time, now flow.Renewal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if sent.Before(h.answered) {
+		return
+	}
+	h.answered = sent
+	if now.Grants != nil {
+		h.grants = now.Grants
+	}
 }
 
 // drain lets the action go on for a while after the remediator began to stop.

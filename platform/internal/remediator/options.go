@@ -18,8 +18,9 @@ type Collector interface {
 	Lease(ctx context.Context, remediator string, wait time.Duration) (*flow.Lease, error)
 	// Start makes the intent durable; without its consent nothing is run.
 	Start(ctx context.Context, l flow.Lease) error
-	// Heartbeat keeps the lease; cancel asks the action to stop.
-	Heartbeat(ctx context.Context, l flow.Lease) (cancel bool, err error)
+	// Heartbeat keeps the lease, and says whether the action should stop and what
+	// it is granted now.
+	Heartbeat(ctx context.Context, l flow.Lease) (flow.Renewal, error)
 	// Finish reports how the attempt ended.
 	Finish(ctx context.Context, r flow.Report) error
 }
@@ -57,9 +58,9 @@ type Options struct {
 	Collector Collector
 	Actions   Actions
 	Services  Services
-	// Broker opens a session for one run: calls are children of trace, and holds
-	// is asked before each effect.
-	Broker      func(l flow.Lease, trace flow.SpanContext, holds func() error) Session
+	// Broker opens a session for one run: calls are children of trace, holds is
+	// asked before each effect, and what is granted at each call and each effect.
+	Broker      func(l flow.Lease, trace flow.SpanContext, holds func() error, granted func() []vigil.Grant) Session
 	Emit        func(spans ...flow.Span)
 	Now         func() time.Time
 	Log         *slog.Logger

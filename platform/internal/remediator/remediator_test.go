@@ -94,7 +94,7 @@ func TestTreat_DoesNothingBeforeItMay(t *testing.T) {
 	f("kill switch while the consent is on its way", "cancelled", func(b *bench, l *flow.Lease) {
 		l.Heartbeat = vigil.Duration(time.Minute) // no beat comes by itself
 		b.lag(time.Second)
-		b.onStart = func() { b.cancel = true }
+		b.onStart = func() { b.renewal.Cancel = true }
 	})
 	f("consent always late", "consent_stale", func(b *bench, l *flow.Lease) {
 		l.Heartbeat = vigil.Duration(time.Minute)
@@ -177,7 +177,7 @@ func TestTreat_ReportsHowTheActionEnded(t *testing.T) {
 		l.Timeout = vigil.Duration(50 * time.Millisecond)
 		untilStopped(b)
 	})
-	f("collector cancels", "cancelled", func(b *bench, _ *flow.Lease) { b.cancel = true; untilStopped(b) })
+	f("collector cancels", "cancelled", func(b *bench, _ *flow.Lease) { b.renewal.Cancel = true; untilStopped(b) })
 	f("collector forgot the lease", "lease_lost", func(b *bench, _ *flow.Lease) {
 		b.beatErr = vigil.Errorf(vigil.Conflict, "lease_over", "not yours")
 		untilStopped(b)

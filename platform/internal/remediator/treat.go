@@ -97,11 +97,11 @@ func (r *Remediator) declare(ctx context.Context, l flow.Lease) error {
 // was engaged meanwhile must win.
 func (r *Remediator) confirm(ctx context.Context, l flow.Lease) error {
 	asked := r.o.Now()
-	stop, err := r.o.Collector.Heartbeat(ctx, l)
+	now, err := r.o.Collector.Heartbeat(ctx, l)
 	switch took := r.o.Now().Sub(asked); {
 	case err != nil:
 		return err
-	case stop:
+	case now.Cancel:
 		return vigil.Errorf(vigil.Held, "cancelled", "the collector asked to stop")
 	case took > consent:
 		return vigil.Errorf(vigil.Timeout, "consent_stale", "the collector's consent took %s", took.Round(time.Millisecond))
@@ -117,7 +117,7 @@ func (r *Remediator) act(kept context.Context, h *hold, trace flow.SpanContext, 
 		vigil.Errorf(vigil.Timeout, "timed_out", "action %s did not end within %s", l.Action, l.Timeout))
 	defer cancel()
 	action := trace.Child()
-	calls := r.o.Broker(l, action, func() error { return h.holds(run) })
+	calls := r.o.Broker(l, action, func() error { return h.holds(run) }, func() []vigil.Grant { return h.granted(run) })
 	rep.StartedAt = r.o.Now()
 	out, lines, err := r.o.Actions.Run(run, l, vigil.ActionInput{
 		Remediation: l.Remediation, Attempt: l.Attempt, Previous: l.Previous,

@@ -86,10 +86,11 @@ func (h *Healer) Start(ctx context.Context, l flow.Lease) error {
 }
 
 // Heartbeat tells that the executor is alive, and answers whether it should
-// stop. An error of kind Conflict means that the lease is lost.
-func (h *Healer) Heartbeat(ctx context.Context, l flow.Lease) (cancel bool, err error) {
+// stop and what its module is granted now. An error of kind Conflict means that
+// the lease is lost.
+func (h *Healer) Heartbeat(ctx context.Context, l flow.Lease) (flow.Renewal, error) {
 	out, err := h.do(ctx, Beat{l})
-	return out.Cancel, err
+	return out.Renewal, err
 }
 
 // Finish tells how an attempt ended. Telling it twice is no error.

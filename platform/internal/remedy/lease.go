@@ -156,12 +156,19 @@ func (e Beat) apply(d *draft) {
 	l := e.Lease
 	r, ok := d.holder(l.Remediation, l.Attempt, l.Fence, vigil.Leased, vigil.Running)
 	if !ok {
-		d.out.Cancel = true
+		d.out.Renewal.Cancel = true
 		return
 	}
+	// The digest is asked for, not the name: a newer upload has other grants. One
+	// that may no longer be used has none.
+	act, ok := d.action(r.Current().Digest)
+	if !ok {
+		return // the step is taken again with it looked up
+	}
+	d.out.Renewal.Grants = append([]vigil.Grant{}, act.Grants...)
 	d.beats.put(r.ID, d.now)
 	_, asked := d.cancels.get(r.ID)
-	d.out.Cancel = asked || d.killSwitch.Engaged || d.now.After(overdue(r))
+	d.out.Renewal.Cancel = asked || d.killSwitch.Engaged || d.now.After(overdue(r))
 }
 
 // overdue is when the running action's timeout ends; zero-time plus a lease's

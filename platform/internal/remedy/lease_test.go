@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -105,6 +107,23 @@ func TestExpiry_NeverStartedIsPlannedAgainWithAHigherFence(t *testing.T) {
 	w.must(w.Start(t.Context(), *again))
 }
 
+// TestHeartbeat_TellsWhatTheLeasesDigestIsGrantedNow: a grant that is taken back
+// is missing at the next beat, and a newer upload of the name changes nothing.
+func TestHeartbeat_TellsWhatTheLeasesDigestIsGrantedNow(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.fire(cpuHigh())
+	l := w.begin()
+	now, err := w.Heartbeat(t.Context(), l)
+	if diff := cmp.Diff(l.Grants, now.Grants); err != nil || diff != "" || len(now.Grants) == 0 {
+		t.Errorf("Heartbeat: %v, grants (-lease +now):\n%s", err, diff)
+	}
+	w.revoked.Store(true)
+	if now, err := w.Heartbeat(t.Context(), l); err != nil || now.Cancel || now.Grants == nil || len(now.Grants) != 0 {
+		t.Errorf("Heartbeat after a revocation = %+v, %v, want no grant", now, err)
+	}
+}
+
 func TestExpiry_IdempotentActionIsStartedOnceMoreAndToldSo(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
@@ -112,8 +131,8 @@ func TestExpiry_IdempotentActionIsStartedOnceMoreAndToldSo(t *testing.T) {
 	l := w.begin()
 	for range 5 { // heartbeats keep it
 		w.pass(10 * time.Second)
-		if cancel, err := w.Heartbeat(t.Context(), l); err != nil || cancel != (w.clock.now().Sub(start) > 30*time.Second) {
-			t.Fatalf("Heartbeat after %s = %v, %v", w.clock.now().Sub(start), cancel, err)
+		if now, err := w.Heartbeat(t.Context(), l); err != nil || now.Cancel != (w.clock.now().Sub(start) > 30*time.Second) {
+			t.Fatalf("Heartbeat after %s = %v, %v", w.clock.now().Sub(start), now, err)
 		}
 	}
 	w.pass(15 * time.Second)
@@ -121,8 +140,8 @@ func TestExpiry_IdempotentActionIsStartedOnceMoreAndToldSo(t *testing.T) {
 	if again.Attempt != 2 || again.Previous != "unknown" {
 		t.Errorf("second attempt = %d, previous %q, want 2, unknown", again.Attempt, again.Previous)
 	}
-	if cancel, err := w.Heartbeat(t.Context(), l); !cancel || vigil.KindOf(err) != vigil.Conflict {
-		t.Errorf("Heartbeat of the first = %v, %v, want to stop and a conflict", cancel, err)
+	if now, err := w.Heartbeat(t.Context(), l); !now.Cancel || vigil.KindOf(err) != vigil.Conflict {
+		t.Errorf("Heartbeat of the first = %v, %v, want to stop and a conflict", now, err)
 	}
 	w.pass(15 * time.Second)
 	w.want(l.Remediation, vigil.Unknown)

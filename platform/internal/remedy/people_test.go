@@ -202,8 +202,8 @@ func TestCancel_EndsWhatWaitsAndAsksWhatRuns(t *testing.T) {
 	w.must(err)
 	running := w.begin()
 	w.must(w.Cancel(t.Context(), running.Remediation, "ann"))
-	if cancel, err := w.Heartbeat(t.Context(), running); !cancel || err != nil {
-		t.Errorf("Heartbeat = %v, %v, want to stop", cancel, err)
+	if now, err := w.Heartbeat(t.Context(), running); !now.Cancel || err != nil {
+		t.Errorf("Heartbeat = %v, %v, want to stop", now, err)
 	}
 	w.must(w.Finish(t.Context(), w.report(running, false)))
 	w.want(running.Remediation, vigil.Failed)
@@ -234,7 +234,7 @@ func TestKillSwitch_NothingNewStartsUntilItIsLifted(t *testing.T) {
 	if err := w.Start(t.Context(), *l); err == nil {
 		t.Error("started under the kill switch")
 	}
-	if cancel, _ := w.Heartbeat(t.Context(), running); !cancel {
+	if now, _ := w.Heartbeat(t.Context(), running); !now.Cancel {
 		t.Error("what runs is not asked to stop")
 	}
 	if _, err := w.Request(t.Context(), wish("cache")); vigil.AsError(err).Fields["reason"] != vigil.BlockKillSwitch {

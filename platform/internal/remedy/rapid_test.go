@@ -79,7 +79,7 @@ func comparable(e remedy.Effects) any {
 	if e.Err != nil {
 		msg = e.Err.Error()
 	}
-	return []any{e.Change, e.Leases, e.Spans, e.Held, e.Remediation, e.Cancel, e.Wait, msg}
+	return []any{e.Change, e.Leases, e.Spans, e.Held, e.Remediation, e.Renewal.Cancel, e.Wait, msg}
 }
 
 // check looks at a change before it is made.

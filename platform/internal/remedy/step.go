@@ -37,7 +37,7 @@ type Effects struct {
 	Spans       []flow.Span
 	Held        []vigil.BlockReason // why something is newly held, for the counters
 	Remediation string              // id of the remediation that a wish became
-	Cancel      bool                // the running action should stop
+	Renewal     flow.Renewal        // the answer to a heartbeat
 	Wait        bool                // the wish may go on when its target has been verified
 	Err         error               // the event's refusal; Change holds nonetheless
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,9 +179,9 @@ func (l *ledger) verbs(verb string) (n int) {
 
 // registry knows every action that is not called missing; careful is not
 // idempotent, poor has no grant.
-type registry struct{}
+type registry struct{ revoked *atomic.Bool } // all grants, if set
 
-func (registry) Action(_ context.Context, ref string) (vigil.Module, []vigil.Grant, error) {
+func (r registry) Action(_ context.Context, ref string) (vigil.Module, []vigil.Grant, error) {
 	name := strings.TrimPrefix(ref, "sha256:")
 	if name == "missing" {
 		return vigil.Module{}, nil, vigil.Errorf(vigil.NotFound, "module_not_found", "no module missing")
@@ -189,7 +190,7 @@ func (registry) Action(_ context.Context, ref string) (vigil.Module, []vigil.Gra
 		Name: name, Digest: "sha256:" + name, Kind: vigil.ActionModule, Idempotent: name != "careful",
 		Requires: []vigil.Requirement{{Capability: "service.restart", Target: "service:*"}},
 	}
-	if name == "poor" {
+	if name == "poor" || r.revoked != nil && r.revoked.Load() {
 		return m, nil, nil
 	}
 	return m, []vigil.Grant{{Digest: m.Digest, Capability: "service.restart", Target: "service:*"}}, nil
@@ -226,6 +227,8 @@ type ward struct {
 	clock *clock
 	led   *ledger
 	spans *spanBag
+
+	revoked atomic.Bool // all grants
 }
 
 func newWard(t *testing.T) *ward {
@@ -239,7 +242,7 @@ func newWard(t *testing.T) *ward {
 func (w *ward) reopen() {
 	w.t.Helper()
 	h, err := remedy.Open(w.t.Context(), remedy.Options{
-		Tenant: "default", Ledger: w.led, Actions: registry{}, Spans: w.spans, Now: w.clock.now,
+		Tenant: "default", Ledger: w.led, Actions: registry{&w.revoked}, Spans: w.spans, Now: w.clock.now,
 		Log: slog.New(slog.DiscardHandler), HostStarted: w.clock.now(),
 	})
 	w.must(err)
