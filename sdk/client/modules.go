@@ -97,6 +97,7 @@ type AppliedPolicy struct {
 	Revision  int64     `json:"revision"`
 	AppliedAt time.Time `json:"applied_at"`
 	AppliedBy string    `json:"applied_by"`
+	Applied   string    `json:"applied,omitempty"` // by ApplyPolicy only: created, changed or unchanged
 }
 
 // Policies lists the applied policies.

@@ -48,6 +48,9 @@ type Guards struct {
 	MaxAge   Duration `json:"max_age"`         // a remediation older than this is not started
 }
 
+// maxWith bounds a step's parameters, in bytes.
+const maxWith = 16 << 10
+
 // Step is one rung of a runbook: an action module, its parameters, its timeout.
 type Step struct {
 	Action  string          `json:"action"`
@@ -141,6 +144,12 @@ func (p Policy) Check() error {
 		}
 		if s.Timeout.D() > time.Hour {
 			return bad("runbook", "a timeout is at most 1h")
+		}
+		if w := bytes.TrimSpace(s.With); len(w) > 0 && w[0] != '{' {
+			return bad("runbook", "with: want an object, for example {}")
+		}
+		if len(s.With) > maxWith {
+			return bad("runbook", "with has %d bytes, the limit is %d", len(s.With), maxWith)
 		}
 	}
 	if _, err := ParseTarget(expand(p.Target, func(string) string { return "x" })); err != nil {

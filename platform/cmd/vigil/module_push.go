@@ -79,8 +79,12 @@ func (c *cli) sayWhatItMay(ctx context.Context, api *client.Client, m vigil.Modu
 		return nil
 	}
 	fmt.Fprintln(c.err, "it may do nothing yet; grant what it asks for:")
-	for _, r := range m.Requires {
-		fmt.Fprintf(c.err, "  vigil grant add %s %s '%s'\n", m.Name, plain(r.Capability), plain(r.Target))
-	}
+	c.sayHowToGrant(m)
 	return nil
+}
+
+func (c *cli) sayHowToGrant(m vigil.Module) {
+	for _, r := range m.Requires {
+		fmt.Fprintf(c.err, "  vigil grant add %s %s '%s'\n", plain(m.Name), plain(r.Capability), plain(r.Target))
+	}
 }

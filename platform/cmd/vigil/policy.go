@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -55,19 +57,43 @@ func (c *cli) apply(cmd *cobra.Command, p vigil.Policy) error {
 	if err != nil {
 		return err
 	}
-	got, created, err := api.ApplyPolicy(cmd.Context(), p.Name, "application/json", doc)
+	got, _, err := api.ApplyPolicy(cmd.Context(), p.Name, "application/json", doc)
 	if err != nil {
 		return err
 	}
-	said := "changed"
-	if created {
-		said = "created"
-	}
-	fmt.Fprintf(c.err, "policy %s %s, revision %d\n", got.Name, said, got.Revision)
+	fmt.Fprintf(c.err, "policy %s %s, revision %d\n", got.Name, plain(got.Applied), got.Revision)
 	if got.Mode == vigil.Shadow {
 		fmt.Fprintf(c.err, "it decides and records only; let it act with: vigil policy mode %s auto\n", got.Name)
 	}
+	if err := c.sayWhatIsDenied(cmd.Context(), api, got.Policy); err != nil {
+		return err
+	}
 	return c.print(got, func(w io.Writer) { policyRows(w, got) })
+}
+
+// sayWhatIsDenied names the actions of a runbook that may do nothing yet, and
+// what to type to let them.
+func (c *cli) sayWhatIsDenied(ctx context.Context, api *client.Client, p vigil.Policy) error {
+	var told []string
+	for _, step := range p.Runbook {
+		m, err := api.Module(ctx, step.Action)
+		if err != nil {
+			return err
+		}
+		if len(m.Requires) == 0 || slices.Contains(told, m.Digest) {
+			continue
+		}
+		told = append(told, m.Digest)
+		have, err := api.Grants(ctx, m.Digest)
+		if err != nil {
+			return err
+		}
+		if len(have) == 0 {
+			fmt.Fprintf(c.err, "its action %s may do nothing yet; grant what it asks for:\n", plain(m.Name))
+			c.sayHowToGrant(m)
+		}
+	}
+	return nil
 }
 
 func policyRows(w io.Writer, rows ...client.AppliedPolicy) {

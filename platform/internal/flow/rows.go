@@ -63,6 +63,16 @@ type StateChange struct {
 	Value []byte // not nil, unless the key is deleted
 }
 
+// Applied is what became of a policy that somebody applied.
+type Applied string
+
+// What may become of it.
+const (
+	Created   Applied = "created"
+	Changed   Applied = "changed"
+	Unchanged Applied = "unchanged" // it was in force already
+)
+
 // SeedAction is a row of the seed's actions table.
 type SeedAction struct {
 	ID        string    `json:"id"`

@@ -166,6 +166,9 @@ func TestClient_ManagesModulesAndPolicies(t *testing.T) {
 	if err != nil || !created || p.For.D() != 2*time.Second {
 		t.Errorf("apply = %+v %v %v", p, created, err)
 	}
+	if p, created, err := c.ApplyPolicy(ctx, "cpu-high", "application/json", doc); err != nil || created || p.Applied != "unchanged" {
+		t.Errorf("apply again = %+v %v %v, want unchanged", p, created, err)
+	}
 	if got := must[[]client.AppliedPolicy](t)(c.Policies(ctx)); len(got) != 1 || got[0].AppliedBy != "local" {
 		t.Errorf("policies = %+v", got)
 	}

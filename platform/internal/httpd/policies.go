@@ -32,7 +32,13 @@ func (s *site) policies() {
 	bind(s, "policies.put", partPolicies, s.putPolicy, takes[vigil.Policy](s, "application/yaml"))
 }
 
-func (s *site) putPolicy(ctx context.Context, r *request, p Policies, in *nameInput) (*answerAny[flow.PolicyRow], error) {
+// applied is a policy in force, and what became of the one that was sent.
+type applied struct {
+	flow.PolicyRow
+	Applied flow.Applied `json:"applied" enum:"created,changed,unchanged"`
+}
+
+func (s *site) putPolicy(ctx context.Context, r *request, p Policies, in *nameInput) (*answerAny[applied], error) {
 	policy, err := s.policyOf(r)
 	if err != nil {
 		return nil, err
@@ -40,12 +46,12 @@ func (s *site) putPolicy(ctx context.Context, r *request, p Policies, in *nameIn
 	if policy.Name != in.Name {
 		return nil, vigil.Errorf(vigil.Invalid, "policy_name_mismatch", "the policy's name is not the one in the path").With("field", "name")
 	}
-	row, created, err := p.Apply(ctx, r.by.Name, policy)
+	row, did, err := p.Apply(ctx, r.by.Name, policy)
 	status := http.StatusOK
-	if created {
+	if did == flow.Created {
 		status = http.StatusCreated
 	}
-	return &answerAny[flow.PolicyRow]{Status: status, Body: row}, err
+	return &answerAny[applied]{Status: status, Body: applied{row, did}}, err
 }
 
 // policyOf reads a policy from JSON or YAML.

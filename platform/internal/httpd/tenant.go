@@ -39,7 +39,7 @@ type History interface {
 type Policies interface {
 	List(ctx context.Context) ([]flow.PolicyRow, error)
 	Get(ctx context.Context, name string) (flow.PolicyRow, error)
-	Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, created bool, err error)
+	Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, did flow.Applied, err error)
 	Delete(ctx context.Context, by, name string) error
 }
 

@@ -104,13 +104,15 @@ func (w policies) Get(_ context.Context, name string) (row flow.PolicyRow, err e
 	return row, err
 }
 
-func (w policies) Apply(_ context.Context, by string, p vigil.Policy) (row flow.PolicyRow, created bool, _ error) {
+func (w policies) Apply(_ context.Context, by string, p vigil.Policy) (row flow.PolicyRow, did flow.Applied, _ error) {
 	w.locked(func() {
-		_, known := w.policies[p.Name]
-		row, created = flow.PolicyRow{Policy: p, AppliedBy: by, Revision: 1}, !known
+		row, did = flow.PolicyRow{Policy: p, AppliedBy: by, Revision: 1}, flow.Created
+		if _, known := w.policies[p.Name]; known {
+			did = flow.Unchanged
+		}
 		w.policies[p.Name] = row
 	})
-	return row, created, nil
+	return row, did, nil
 }
 
 func (w policies) Delete(_ context.Context, _, name string) error {

@@ -17,43 +17,45 @@ import (
 const maxPolicies = 10_000
 
 // Apply checks a policy against its module and runbook, stores it and puts it
-// in force; created is true if there was none of its name. Applying what is in
-// force already changes nothing. If it is refused the old one stays in force.
-func (e *Engine) Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, created bool, err error) {
+// in force. Applying what is in force already changes nothing. If it is refused the old one stays in force.
+func (e *Engine) Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, did flow.Applied, err error) {
 	e.apply.Lock()
 	defer e.apply.Unlock()
 	if err := p.Check(); err != nil {
-		return flow.PolicyRow{}, false, err
+		return flow.PolicyRow{}, "", err
 	}
 	s := e.set.Load()
 	old := s.byName[p.Name]
 	if old == nil && len(s.byName) >= maxPolicies {
-		return flow.PolicyRow{}, false, vigil.Errorf(vigil.Invalid, "policy_limit", "there are %d policies already, which is the limit", maxPolicies).
+		return flow.PolicyRow{}, "", vigil.Errorf(vigil.Invalid, "policy_limit", "there are %d policies already, which is the limit", maxPolicies).
 			Hinted("vigil policy ls")
 	}
 	digest, err := e.resolve(ctx, p)
 	if err != nil {
-		return flow.PolicyRow{}, false, err
+		return flow.PolicyRow{}, "", err
 	}
 	row = flow.PolicyRow{Policy: p, Digest: digest, Revision: 1, AppliedAt: e.opts.Now(), AppliedBy: by}
 	if old != nil {
 		if old.row.Digest == digest && sameDocument(old.row.Policy, p) && (old.rule != nil || p.Mode == vigil.Disabled) {
-			return old.row, false, nil
+			return old.row, flow.Unchanged, nil
 		}
 		row.Revision = old.row.Revision + 1
 	}
 	next, err := e.bind(old, row, s.freeConfig)
 	if err != nil {
-		return flow.PolicyRow{}, false, err
+		return flow.PolicyRow{}, "", err
 	}
 	if err := e.try(ctx, digest, p); err != nil {
-		return flow.PolicyRow{}, false, err
+		return flow.PolicyRow{}, "", err
 	}
 	if err := e.opts.Ledger.PutPolicy(ctx, row, applied(row, old)); err != nil {
-		return flow.PolicyRow{}, false, fmt.Errorf("store policy %s: %w", p.Name, err)
+		return flow.PolicyRow{}, "", fmt.Errorf("store policy %s: %w", p.Name, err)
 	}
 	e.swap(ctx, s.with(next), old, next.rule, row.AppliedAt)
-	return row, old == nil, nil
+	if old == nil {
+		return row, flow.Created, nil
+	}
+	return row, flow.Changed, nil
 }
 
 // Delete takes a policy out of force and forgets it. Its open episodes end.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -39,18 +40,18 @@ func TestApply_KeepsRevisionsAndRecordsThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.open(1)
-	f := func(created bool, revision int64, audits int, settings string) {
+	f := func(want flow.Applied, revision int64, audits int, settings string) {
 		t.Helper()
 		p := cpuHigh()
 		p.Settings = []byte(settings)
-		row, made, err := w.Apply(t.Context(), "local", p)
-		if err != nil || made != created || row.Revision != revision || len(w.audit) != audits {
-			t.Errorf("Apply(%s) = revision %d, created %v, %d audit records, %v", settings, row.Revision, made, len(w.audit), err)
+		row, did, err := w.Apply(t.Context(), "local", p)
+		if err != nil || did != want || row.Revision != revision || len(w.audit) != audits {
+			t.Errorf("Apply(%s) = revision %d, %s, %d audit records, %v", settings, row.Revision, did, len(w.audit), err)
 		}
 	}
-	f(true, 1, 1, `{"above": 0.8}`)
-	f(false, 1, 1, `{"above":0.8}`) // the same
-	f(false, 2, 2, `{"above": 0.9}`)
+	f(flow.Created, 1, 1, `{"above": 0.8}`)
+	f(flow.Unchanged, 1, 1, `{"above":0.8}`) // the same
+	f(flow.Changed, 2, 2, `{"above": 0.9}`)
 	if rec := w.audit[1]; rec.Verb != "policy.applied" || rec.From != "1" || rec.To != "2" || rec.By != "local" || len(rec.Detail) == 0 {
 		t.Errorf("audit = %+v", rec)
 	}
