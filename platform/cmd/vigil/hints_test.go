@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,48 +17,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestHints_NameCommandsThatExist reads every hint in the source, and every
-// example of a command, and looks the commands in them up.
-func TestHints_NameCommandsThatExist(t *testing.T) {
-	t.Parallel()
-	root := (&cli{}).root()
-	seen := 0
-	check := func(where, text string) {
-		for _, m := range regexp.MustCompile(`\bvigil ([a-z]+)(?: ([a-z]+))?`).FindAllStringSubmatch(text, -1) {
-			seen++
-			cmd := child(root, m[1])
-			if cmd == nil {
-				t.Errorf("%s: %q is no command: %s", where, m[1], text)
-			} else if cmd.HasSubCommands() && m[2] != "" && child(cmd, m[2]) == nil {
-				t.Errorf("%s: vigil %s has no %q: %s", where, m[1], m[2], text)
-			}
-		}
-	}
-	hints(t, check)
-	examples(root, check)
-	if seen < 30 {
-		t.Errorf("found only %d commands; is the reader blind?", seen)
-	}
+// suggestion is a command that some text in the source tells a person to type.
+type suggestion struct {
+	where string
+	typed string // as it stands there; what a variable says is %s
 }
 
-func child(cmd *cobra.Command, name string) *cobra.Command {
-	for _, c := range cmd.Commands() {
-		if c.Name() == name || c.HasAlias(name) {
-			return c
-		}
-	}
-	return nil
-}
-
-func examples(cmd *cobra.Command, check func(where, text string)) {
-	check(cmd.CommandPath(), cmd.Example)
-	for _, c := range cmd.Commands() {
-		examples(c, check)
-	}
-}
-
-// hints yields the text of every call of Hinted.
-func hints(t *testing.T, check func(where, text string)) {
+// suggestions reads every text in the source, also those of which a variable is
+// a part, and finds the commands in them: hints, examples, messages, all.
+func suggestions(t *testing.T, root *cobra.Command) (all []suggestion) {
 	t.Helper()
 	fset := token.NewFileSet()
 	err := filepath.WalkDir("../../..", func(path string, d fs.DirEntry, err error) error {
@@ -67,22 +37,133 @@ func hints(t *testing.T, check func(where, text string)) {
 			return err
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) == 0 {
+			e, ok := n.(ast.Expr)
+			text, isText := textOf(e)
+			if !ok || !isText {
 				return true
 			}
-			sel, ok := call.Fun.(*ast.SelectorExpr)
-			lit, isText := call.Args[0].(*ast.BasicLit)
-			if ok && isText && sel.Sel.Name == "Hinted" {
-				if text, err := strconv.Unquote(lit.Value); err == nil {
-					check(fset.Position(lit.Pos()).String(), text)
-				}
+			for _, c := range commandsIn(root, text) {
+				all = append(all, suggestion{fset.Position(n.Pos()).String(), c})
 			}
-			return true
+			return false
 		})
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// textOf is the text that an expression makes, if a text is a part of it.
+func textOf(e ast.Expr) (text string, ok bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, e.Kind == token.STRING && err == nil
+	case *ast.BinaryExpr:
+		left, leftText := textOf(e.X)
+		right, rightText := textOf(e.Y)
+		if e.Op != token.ADD || !leftText && !rightText {
+			return "", false
+		}
+		return cmp.Or(left, "%s") + cmp.Or(right, "%s"), true
+	}
+	return "", false
+}
+
+var (
+	aCommand = regexp.MustCompile(`\bvigil [a-z][^\n;()]*`)
+	// itsEnd is where a command ends and a sentence, or another command, goes on.
+	itsEnd = regexp.MustCompile(`  +|, |\.$|[.,:]? && |[.,:] |\. | (is|and|or|can|once|with|makes|writes|takes|embeds|plays|shows|so|to)\b|\bvigil `)
+	quoted = regexp.MustCompile(` ('[^'\n]*'|"[^"\n]*")`)
+)
+
+// commandsIn finds the commands in a text. What stands in quotes belongs to the
+// command, whatever it is.
+func commandsIn(root *cobra.Command, text string) (found []string) {
+	mask := quoted.ReplaceAllStringFunc(text, func(q string) string { return " " + strings.Repeat("Q", len(q)-1) })
+	for len(mask) > 0 {
+		at := aCommand.FindStringIndex(mask)
+		if at == nil {
+			break
+		}
+		end, from := at[1], at[0]+len("vigil ")
+		if stop := itsEnd.FindStringIndex(mask[from:end]); stop != nil {
+			end = from + stop[0]
+		}
+		name, _, _ := strings.Cut(mask[from:end], " ")
+		if child(root, name) != nil {
+			found = append(found, strings.TrimSpace(text[at[0]:end]))
+		}
+		mask, text = mask[end:], text[end:]
+	}
+	return found
+}
+
+func child(cmd *cobra.Command, name string) *cobra.Command {
+	for _, c := range cmd.Commands() {
+		if c.Name() == name || c.HasAlias(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// untyped are the suggestions that this test cannot type, and why.
+var untyped = map[string]string{
+	"vigil collector --data /var/lib/vigil": "writes outside of the test's folders",
+	"vigil module dev queue-long":           "goes on until Ctrl-C; module-dev.txtar types it",
+}
+
+// TestSuggestions_Work types every command that Vigil suggests anywhere, in a
+// place where it makes sense, and each must succeed.
+func TestSuggestions_Work(t *testing.T) {
+	t.Parallel()
+	root := (&cli{}).root()
+	p := newPlace(t)
+	typed, skipped := map[string]bool{}, maps.Clone(untyped)
+	all := suggestions(t, root)
+	slices.SortStableFunc(all, func(a, b suggestion) int { // daemons last: another remediator is news
+		return cmp.Compare(strconv.FormatBool(isDaemon(a.typed)), strconv.FormatBool(isDaemon(b.typed)))
+	})
+	for _, s := range all {
+		if untyped[s.typed] != "" {
+			delete(skipped, s.typed)
+			continue
+		}
+		if typed[s.typed] {
+			continue
+		}
+		typed[s.typed] = true
+		if out, err := p.typed(t, root, s.typed); err != nil {
+			t.Errorf("%s suggests %q: %v\n%s", s.where, s.typed, err, out)
+		}
+	}
+	if len(typed) < 50 {
+		t.Errorf("typed only %d commands; is the reader blind?", len(typed))
+	}
+	if len(skipped) > 0 {
+		t.Errorf("nobody suggests these any more: %q", slices.Collect(maps.Keys(skipped)))
+	}
+}
+
+func TestCommandsIn_FindsThemInSentences(t *testing.T) {
+	t.Parallel()
+	root := (&cli{}).root()
+	f := func(text string, want ...string) {
+		t.Helper()
+		if got := commandsIn(root, text); !slices.Equal(got, want) {
+			t.Errorf("commandsIn(%q) = %q, want %q", text, got, want)
+		}
+	}
+	f("vigil policy rm NAME, or apply it with another module", "vigil policy rm NAME")
+	f("to take away: vigil grant ls %s, vigil grant rm ID", "vigil grant ls %s", "vigil grant rm ID")
+	f("vigil up once, or name it", "vigil up")
+	f("(see vigil module ls)", "vigil module ls")
+	f("  vigil up --once       heal it\n  vigil doctor", "vigil up --once", "vigil doctor")
+	f("vigil module test && vigil module build", "vigil module test", "vigil module build")
+	f("vigil is up at %s")
+	f(`try: vigil sql "SELECT a, count(*) FROM b" -o json`, `vigil sql "SELECT a, count(*) FROM b" -o json`)
+	f("a module's own, see vigil grant ls, isn't it", "vigil grant ls")
 }

@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			e.Vars = append(e.Vars, goCaches()...)  // a module is built in a script
 			e.Setenv("DATA", filepath.Join(e.WorkDir, "data"))
 			e.Values[running{}] = new(*process)
+			e.Values[ownTest{}] = e.T().(testing.TB)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp, "vigil-kill": scriptKill, "peer-up": scriptPeer},
@@ -45,6 +46,10 @@ func TestScripts(t *testing.T) {
 
 // running is the key under which a script keeps its process.
 type running struct{}
+
+// ownTest is the key of the script's own test, which fails when what a script
+// cannot see goes wrong.
+type ownTest struct{}
 
 func scriptKill(ts *testscript.TestScript, neg bool, _ []string) {
 	p, ok := ts.Value(running{}).(**process)
@@ -93,7 +98,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 		default:
 		}
 		if err := p.stop(); err != nil {
-			ts.Logf("%v", err)
+			ts.Value(ownTest{}).(testing.TB).Errorf("stop of vigil up: %v", err)
 		}
 	})
 }
