@@ -62,7 +62,10 @@ type ModuleCost struct {
 	Calls         uint64    `json:"calls"`
 	Samples       uint64    `json:"samples,omitempty"`
 	Fuel          uint64    `json:"fuel"`
-	FuelPerSample float64   `json:"fuel_per_sample,omitempty"`
+	Asked         uint64    `json:"asked,omitempty"`           // calls that judged samples or ran an action; the others start and configure
+	FuelPerSample float64   `json:"fuel_per_sample,omitempty"` // of those calls, as are the following
+	FuelPerCall   float64   `json:"fuel_per_call,omitempty"`
+	TimePerCall   Duration  `json:"time_per_call,omitempty"`
 	Time          Duration  `json:"time"`
 	Pages         uint32    `json:"pages"` // of 64 KiB, the most that one instance had
 	Traps         uint64    `json:"traps,omitempty"`

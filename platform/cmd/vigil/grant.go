@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/techmedaddy/vigil/sdk/client"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -43,7 +45,7 @@ only if it asks for nothing more; see vigil grant diff.`,
 			if err != nil {
 				return err
 			}
-			return c.print(got, func(w io.Writer) { grantRows(w, got) })
+			return c.printGrants(cmd.Context(), api, got, got)
 		},
 	}
 	cmd.Flags().TextVar(&budget, "budget", vigil.Rate{}, "at most this `rate` on each host, for example 3/1h (default without limit)")
@@ -74,7 +76,7 @@ func (c *cli) grantList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(grants, func(w io.Writer) { grantRows(w, grants...) })
+			return c.printGrants(cmd.Context(), api, grants, grants...)
 		},
 	}
 }
@@ -100,14 +102,19 @@ what it heard last, for at most nine seconds.`,
 }
 
 func (c *cli) grantDiff() *cobra.Command {
-	return &cobra.Command{
+	var strict bool
+	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Compare what two modules ask for",
 		Long: `Compare what two modules ask for, and say whether an upgrade from the one to the
 other keeps the grants: it does if the new one asks for nothing that the old one
-did not ask for.`,
-		Example: `  vigil grant diff restart-service@1.0.0 restart-service`,
-		Args:    cobra.ExactArgs(2),
+did not ask for. Each is a name, name@version or digest.
+
+The exit code is 0 when both are there, whatever they ask for; with --exit-code
+it is 1 when an upgrade would keep no grant.`,
+		Example: `  vigil grant diff restart-service@1.0.0 restart-service
+  vigil grant diff restart-service@1.0.0 restart-service --exit-code -o json`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.client()
 			if err != nil {
@@ -117,9 +124,14 @@ did not ask for.`,
 			if err != nil {
 				return err
 			}
-			return c.print(d, func(w io.Writer) { diffRows(w, d) })
+			if err := c.print(d, func(w io.Writer) { diffRows(w, d) }); err != nil || !strict || d.Reason == "" {
+				return err
+			}
+			return vigil.Errorf(vigil.Invalid, "grants_not_kept", "an upgrade keeps no grant: %s", d.Reason)
 		},
 	}
+	cmd.Flags().BoolVar(&strict, "exit-code", false, "end with 1 when an upgrade would keep no grant")
+	return cmd
 }
 
 func diffRows(w io.Writer, d vigil.CapabilityDiff) {
@@ -139,8 +151,21 @@ func diffRows(w io.Writer, d vigil.CapabilityDiff) {
 	fmt.Fprintf(w, "an upgrade keeps no grant: %s\n", plain(d.Reason))
 }
 
-func grantRows(w io.Writer, grants ...vigil.Grant) {
-	row(w, "ID", "MODULE", "CAPABILITY", "TARGET", "BUDGET", "EXPIRES", "BY")
+// printGrants prints grants for people with the names of their modules.
+func (c *cli) printGrants(ctx context.Context, api *client.Client, data any, grants ...vigil.Grant) error {
+	mods, err := api.Modules(ctx)
+	if err != nil {
+		return err
+	}
+	names := make(map[string]string, len(mods))
+	for _, m := range mods {
+		names[m.Digest] = m.Name + "@" + m.Version
+	}
+	return c.print(data, func(w io.Writer) { grantRows(w, names, grants...) })
+}
+
+func grantRows(w io.Writer, names map[string]string, grants ...vigil.Grant) {
+	row(w, "ID", "MODULE", "DIGEST", "CAPABILITY", "TARGET", "BUDGET", "EXPIRES", "BY")
 	for _, g := range grants {
 		until, budget := "never", "-"
 		if g.Budget.N > 0 {
@@ -152,6 +177,6 @@ func grantRows(w io.Writer, grants ...vigil.Grant) {
 				until = "over"
 			}
 		}
-		row(w, g.ID, short(g.Digest), g.Capability, g.Target, budget, until, g.By)
+		row(w, g.ID, orDash(names[g.Digest]), short(g.Digest), g.Capability, g.Target, budget, until, g.By)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 
@@ -32,7 +31,7 @@ func readBounded(path string, most int64) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, vigil.Errorf(vigil.Invalid, "file_unreadable", "%v", err)
 	}
 	if int64(len(b)) > most {
 		return nil, vigil.Errorf(vigil.TooLarge, "file_too_large", "%s is larger than %d bytes", path, most)

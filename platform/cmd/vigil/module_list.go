@@ -66,20 +66,20 @@ func asksFor(m vigil.Module) string {
 // fuelOf is what a sample costs, or a call of what judges no samples.
 func fuelOf(c *vigil.ModuleCost) string {
 	switch {
-	case c.Calls == 0:
+	case c.Asked == 0:
 		return "-"
 	case c.Samples > 0:
 		return fmt.Sprintf("%.0f/sample", c.FuelPerSample)
 	}
-	return fmt.Sprintf("%d/call", c.Fuel/c.Calls)
+	return fmt.Sprintf("%.0f/call", c.FuelPerCall)
 }
 
 // timeOf is how long a call takes on average.
 func timeOf(c *vigil.ModuleCost) string {
-	if c.Calls == 0 {
+	if c.Asked == 0 {
 		return "-"
 	}
-	mean := c.Time.D() / time.Duration(c.Calls)
+	mean := c.TimePerCall.D()
 	digits := time.Nanosecond
 	for mean/digits >= 100 { // two or three digits are enough
 		digits *= 10

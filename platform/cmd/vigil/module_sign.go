@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ func (c *cli) moduleSign() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			text, err := readBounded(key, mostKey)
 			if err != nil {
-				return err
+				return vigil.AsError(err).Hinted("vigil module keygen makes a key; name another one with --key")
 			}
 			k, err := minisign.ParseSecretKey(string(text))
 			if err != nil {
@@ -108,7 +109,7 @@ func (c *cli) moduleVerify() *cobra.Command {
 			}
 			text, err := readBounded(signature, mostKey)
 			if err != nil {
-				return err
+				return vigil.AsError(err).Hinted("vigil module sign FILE makes a signature; name another one with --signature")
 			}
 			s, err := minisign.ParseSignature(string(text))
 			if err != nil {
@@ -138,12 +139,16 @@ func (c *cli) moduleVerify() *cobra.Command {
 
 // publicKey reads a key that is given itself or by its file.
 func publicKey(given string) (minisign.PublicKey, error) {
-	if k, err := minisign.ParsePublicKey(given); err == nil {
+	k, notKey := minisign.ParsePublicKey(given)
+	if notKey == nil {
 		return k, nil
 	}
 	text, err := readBounded(given, mostKey)
-	if err != nil {
-		return minisign.PublicKey{}, err
+	switch {
+	case err != nil && strings.HasPrefix(given, "RW"):
+		return minisign.PublicKey{}, notKey
+	case err != nil:
+		return minisign.PublicKey{}, vigil.AsError(err).Hinted("give the public key with --key: its file, or the line that begins with RW")
 	}
 	return minisign.ParsePublicKey(string(text))
 }

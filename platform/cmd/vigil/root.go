@@ -79,7 +79,24 @@ Start here:  vigil up                     everything in one process, with two de
 	add("run", c.up(), c.collector(), c.remediator(), c.demo())
 	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.killswitch())
 	add("look", c.query(), c.sql(), c.audit(), c.doctor(), c.config(), c.version())
+	sayUsage(root)
 	return root
+}
+
+// sayUsage makes every command say what it takes when it is given too few or too
+// many arguments.
+func sayUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil && !cmd.HasSubCommands() {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{fmt.Errorf("%w; it is: %s", err, cmd.UseLine())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		sayUsage(sub)
+	}
 }
 
 // onlyCommands refuses a word that is no command of a group, and names the

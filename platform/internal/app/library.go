@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/module"
@@ -46,11 +47,14 @@ func costsOf(s wasm.Stats) map[string]*vigil.ModuleCost {
 			traps += n
 		}
 		c := &vigil.ModuleCost{
-			Calls: m.Calls, Samples: m.Samples, Fuel: m.Fuel, Time: vigil.Duration(m.Time), Pages: m.Pages,
+			Calls: m.Calls, Samples: m.Samples, Fuel: m.Fuel, Asked: m.Asked, Time: vigil.Duration(m.Time), Pages: m.Pages,
 			Traps: traps, LastTrap: m.LastTrap, Quarantined: m.Quarantined,
 		}
 		if m.Samples > 0 {
-			c.FuelPerSample = float64(m.Fuel) / float64(m.Samples)
+			c.FuelPerSample = float64(m.AskedFuel) / float64(m.Samples)
+		}
+		if m.Asked > 0 {
+			c.FuelPerCall, c.TimePerCall = float64(m.AskedFuel)/float64(m.Asked), vigil.Duration(m.AskedTime/time.Duration(m.Asked))
 		}
 		costs[m.Digest] = c
 	}

@@ -40,6 +40,10 @@ func (r *Registry) Grant(ctx context.Context, by string, g vigil.Grant) (vigil.G
 	if err := check(g); err != nil {
 		return vigil.Grant{}, err
 	}
+	if family, _, dotted := strings.Cut(g.Capability, "."); dotted && m.Kind == vigil.PolicyModule {
+		return vigil.Grant{}, vigil.Errorf(vigil.Invalid, "grant_invalid", "grant: capability: %s is a policy, which may have no effects such as those of %s", m.Name, family).
+			With("field", "capability").Hinted("grant it to the action of the policy's runbook; a policy may query and state")
+	}
 	detail, err := json.Marshal(g)
 	if err != nil {
 		return vigil.Grant{}, fmt.Errorf("encode grant: %w", err)

@@ -220,6 +220,21 @@ func TestResolve_ABuiltInsNameCannotBeTaken(t *testing.T) {
 	f(same.Digest, same.Digest)
 }
 
+func TestGrant_GivesAPolicyNoEffects(t *testing.T) {
+	t.Parallel()
+	r, s := registry(t)
+	m := upload(t, r, "policy odd 1.0.0")
+	for capability, code := range map[string]string{"service.restart": "grant_invalid", "http.*": "grant_invalid", "query": "", "state": ""} {
+		_, err := r.Grant(t.Context(), "ann", vigil.Grant{Digest: m.Digest, Capability: capability, Target: "service:web"})
+		if vigil.CodeOf(err) != code {
+			t.Errorf("Grant of %s = %v, want %q", capability, err, code)
+		}
+	}
+	if len(s.grants) != 2 {
+		t.Errorf("%d grants are stored, want two", len(s.grants))
+	}
+}
+
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	r, _ := registry(t)

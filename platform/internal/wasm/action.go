@@ -81,6 +81,7 @@ func (i *instance) run(ctx context.Context, in vigil.ActionInput) (vigil.ActionO
 	if err != nil {
 		return vigil.ActionOutput{}, err
 	}
+	i.tally.ask(i.spent, i.took)
 	b, err := i.region(ctx, result)
 	if err != nil {
 		return vigil.ActionOutput{}, err

@@ -41,6 +41,7 @@ type instance struct {
 	extra    int64         // fuel of this call, for the size of its message and of what it was answered
 	patience time.Duration // how long a call may take; 0 as long as its context
 	spent    int64         // fuel of the last call
+	took     time.Duration // by the last call
 	cost     flow.GuestCost
 	ptr      uint32 // where the guest's buffer lies
 	room     uint32 // how much fits into it
@@ -153,6 +154,7 @@ func (i *instance) call(ctx context.Context, f api.Function, args ...uint64) (ui
 	i.spent = i.tank + i.extra - max(int64(i.fuel.Get()), 0)
 	took := time.Since(start)
 	i.tally.count(i.spent, took)
+	i.took = took
 	i.cost.Fuel, i.cost.Time = i.cost.Fuel+uint64(max(i.spent, 0)), i.cost.Time+took
 	if err != nil {
 		return 0, i.failed(ctx, err)

@@ -155,6 +155,7 @@ func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, erro
 	if p.decisions, err = abi.ReadDecisions(p.decisions[:0], reply, len(ask.Runs)); err != nil {
 		return nil, p.inst.failed(ctx, trap("guest_bad_reply", "%s", err))
 	}
+	p.inst.tally.ask(p.inst.spent, p.inst.took)
 	p.inst.tally.samples.Add(uint64(len(ask.Times)))
 	p.said = judgements(p.said[:0], ask, p.decisions)
 	clear(p.decisions) // they point into the guest's memory

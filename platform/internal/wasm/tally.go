@@ -37,6 +37,9 @@ type ModuleStats struct {
 	Calls       uint64
 	Samples     uint64
 	Fuel        uint64
+	Asked       uint64            // calls that judged samples or ran an action
+	AskedFuel   uint64            // of those
+	AskedTime   time.Duration     // of those
 	Time        time.Duration     // in the guest, with the host calls it made
 	Pages       uint32            // of 64 KiB, the most that one instance had
 	Traps       map[string]uint64 // by code
@@ -53,6 +56,9 @@ type tally struct {
 	calls     atomic.Uint64
 	samples   atomic.Uint64
 	fuel      atomic.Uint64
+	asked     atomic.Uint64 // calls that did what the module is for, and what they took
+	askedFuel atomic.Uint64
+	askedTime atomic.Int64
 	nanos     atomic.Int64
 	pages     atomic.Uint32
 
@@ -73,6 +79,14 @@ func (t *tally) count(fuel int64, took time.Duration) {
 	t.calls.Add(1)
 	t.fuel.Add(uint64(max(fuel, 0)))
 	t.nanos.Add(int64(took))
+}
+
+// ask adds one call that was counted already as one of those that do what the
+// module is for.
+func (t *tally) ask(fuel int64, took time.Duration) {
+	t.asked.Add(1)
+	t.askedFuel.Add(uint64(max(fuel, 0)))
+	t.askedTime.Add(int64(took))
 }
 
 func (t *tally) grew(pages uint32) {
@@ -125,6 +139,7 @@ func (t *tally) stats(digest string, now time.Time) ModuleStats {
 	s := ModuleStats{
 		Digest: digest, Name: t.name, Kind: t.kind, Instances: int(t.instances.Load()),
 		Calls: t.calls.Load(), Samples: t.samples.Load(), Fuel: t.fuel.Load(),
+		Asked: t.asked.Load(), AskedFuel: t.askedFuel.Load(), AskedTime: time.Duration(t.askedTime.Load()),
 		Time: time.Duration(t.nanos.Load()), Pages: t.pages.Load(), Traps: maps.Clone(t.traps), LastTrap: t.code,
 	}
 	if now.Before(t.until) {

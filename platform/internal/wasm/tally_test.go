@@ -84,6 +84,9 @@ func TestStats_CountWhatAModuleCosts(t *testing.T) {
 	if m.Name != "asm" || m.Kind != vigil.PolicyModule || m.Samples != 12 || m.Calls < 5 || m.Fuel == 0 || m.Time == 0 || m.Pages != 3 || len(m.Traps) != 0 {
 		t.Errorf("module %+v", m)
 	}
+	if m.Asked != 4 || m.AskedFuel == 0 || m.AskedFuel >= m.Fuel || m.AskedTime > m.Time {
+		t.Errorf("asked %+v, want the four evaluations and less than all", m)
+	}
 	if s.Memory != 0 || m.Instances != 0 {
 		t.Errorf("after close %d bytes, %d instances", s.Memory, m.Instances)
 	}
