@@ -30,7 +30,8 @@ type Checker interface {
 }
 
 // Store keeps modules and grants. What changes something writes its records in
-// the same transaction.
+// the same transaction. It lists them in the order in which they were put, which
+// is what makes one the newest: a clock may be set back.
 type Store interface {
 	PutModule(ctx context.Context, row flow.ModuleRow, recs ...vigil.AuditRecord) (known bool, err error)
 	Modules(ctx context.Context) ([]vigil.Module, error)
@@ -85,8 +86,6 @@ func (r *Registry) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read grants: %w", err)
 	}
-	slices.SortStableFunc(modules, func(a, b vigil.Module) int { return a.UploadedAt.Compare(b.UploadedAt) })
-	slices.SortStableFunc(grants, func(a, b vigil.Grant) int { return a.At.Compare(b.At) })
 	r.modules, r.grants, r.loaded = modules, grants, true
 	return nil
 }

@@ -235,6 +235,23 @@ func TestGrant_GivesAPolicyNoEffects(t *testing.T) {
 	}
 }
 
+// TestResolve_MeansTheSameAfterARestart: the newest is the one that was stored
+// last, whatever the clock said.
+func TestResolve_MeansTheSameAfterARestart(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	at := time.Unix(2000, 0)
+	back := func() time.Time { at = at.Add(-time.Second); return at }
+	r := module.New(module.Options{Store: s, Checker: naming{}, Log: slog.New(slog.DiscardHandler), Now: back})
+	upload(t, r, "policy odd 1.0.0")
+	newest := upload(t, r, "policy odd 1.0.0 ")
+	for name, r := range map[string]*module.Registry{"before": r, "after": over(s, module.Trust{})} {
+		if m, err := r.Resolve(t.Context(), "odd@1.0.0"); err != nil || m.Digest != newest.Digest {
+			t.Errorf("%s: Resolve = %s, %v; want %s", name, m.Digest, err, newest.Digest)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	r, _ := registry(t)
