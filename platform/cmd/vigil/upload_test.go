@@ -73,7 +73,7 @@ const oddPolicy = `{"name":"number-odd","module":"odd","select":"number","target
 // under what clients do to it, kindly or not.
 func TestUpload_WithstandsRacesAndBrokenPeers(t *testing.T) {
 	t.Parallel()
-	whole := t
+	story := func(name string, tell func()) { t.Log(name); tell() } // in this order: each goes on where the last ended
 	dir := t.TempDir()
 	bury(t, dir)
 	p := up(t, dir, "--no-agent")
@@ -81,7 +81,7 @@ func TestUpload_WithstandsRacesAndBrokenPeers(t *testing.T) {
 	odd, kick := moduleNamed(t, "odd"), moduleNamed(t, "kick")
 	upload := func(code []byte) answered { return ask(t, "POST", url, "application/wasm", code) }
 
-	t.Run("the-same-bytes-at-once-are-stored-once", func(t *testing.T) {
+	story("the-same-bytes-at-once-are-stored-once", func() {
 		all := atOnce(8, func(int) answered { return upload(odd) })
 		created := 0
 		for _, a := range all {
@@ -100,7 +100,7 @@ func TestUpload_WithstandsRacesAndBrokenPeers(t *testing.T) {
 			t.Errorf("created %d times with %d records, want once each", created, records)
 		}
 	})
-	t.Run("a-peer-that-goes-away-leaves-nothing", func(t *testing.T) {
+	story("a-peer-that-goes-away-leaves-nothing", func() {
 		before := len(modulesOf(t, api))
 		for _, sent := range []int{0, 1, len(kick) / 2, len(kick) - 1} {
 			hangUp(t, p.Collector, kick, sent)
@@ -112,7 +112,7 @@ func TestUpload_WithstandsRacesAndBrokenPeers(t *testing.T) {
 			t.Errorf("whole afterwards: %d %v", a.status, a.body)
 		}
 	})
-	t.Run("what-is-no-module-is-refused-with-the-place", func(t *testing.T) {
+	story("what-is-no-module-is-refused-with-the-place", func() {
 		for name, c := range map[string]struct {
 			code []byte
 			want string
@@ -127,21 +127,21 @@ func TestUpload_WithstandsRacesAndBrokenPeers(t *testing.T) {
 			}
 		}
 	})
-	t.Run("one-label-means-one-digest-also-after-a-restart", func(t *testing.T) {
+	story("one-label-means-one-digest-also-after-a-restart", func() {
 		atOnce(6, func(n int) answered { return upload(again(odd, n)) })
 		before, err := api.Module(t.Context(), "odd@0.1.0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.kill()
-		p = up(whole, dir, "--no-agent")
-		api, url = p.api(whole), p.Collector+"/api/v1/modules"
+		p = up(t, dir, "--no-agent")
+		api, url = p.api(t), p.Collector+"/api/v1/modules"
 		after, err := api.Module(t.Context(), "odd@0.1.0")
 		if err != nil || after.Digest != before.Digest {
 			t.Errorf("odd@0.1.0 was %s and became %s, %v", before.Digest, after.Digest, err)
 		}
 	})
-	t.Run("a-module-is-deleted-or-bound-never-both", func(t *testing.T) {
+	story("a-module-is-deleted-or-bound-never-both", func() {
 		for range 10 {
 			upload(kick)
 			boundOrDeleted(t, p.Collector)
