@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,7 +16,11 @@ import (
 // limit, an instance that lives, and the vectors compiled and interpreted.
 func TestBuiltIns_PassTheCheckOfAnUpload(t *testing.T) {
 	t.Parallel()
-	e, err := wasm.New(t.Context(), wasm.Options{})
+	cache, err := os.UserCacheDir() // where scripts/build has put the compiled code
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := wasm.New(t.Context(), wasm.Options{CacheDir: filepath.Join(cache, "vigil", "modules")})
 	if err != nil {
 		t.Fatal(err)
 	}
