@@ -298,3 +298,21 @@ func TestMeter_LeavesMemoryAloneWhenAPieceWouldReachOutside(t *testing.T) {
 		}
 	}
 }
+
+func TestMeter_NeverGivesFuelForAFunctionHoweverItsCost(t *testing.T) {
+	t.Parallel()
+	calls := bytes.Repeat(assembler{}.at(opCall, 0), (maxBody-100)/2)
+	p := one(calls...)
+	p.imports, p.exports = []Import{{Module: "host", Name: "nothing"}}, map[string]int{"f": 1}
+	for name, r := range engines(t) {
+		if _, err := r.NewHostModuleBuilder("host").NewFunctionBuilder().WithFunc(func() {}).Export("nothing").Instantiate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m := instantiate(t, r, inspected(t, p.bytes()).Code)
+		fuel, _ := refuel(t, m, ample)
+		_, err := m.ExportedFunction("f").Call(t.Context())
+		if used, want := ample-fuel(), int64(len(calls)/2*hostUnits); err != nil || used < want {
+			t.Errorf("%s: %d calls of the host cost %d units, want at least %d; %v", name, len(calls)/2, used, want, err)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func (w *walk) stack() int { return w.globals + 1 }
 func (b *body) charge() (patch int) {
 	a := assembler(b.code).at(opGlobalGet, b.fuel()).at(opLocalTee, b.locals).op(opI64Const)
 	patch = len(a)
-	a = a.op(0x80, 0x80, 0x00, opI64Sub).at(opLocalTee, b.locals+1).at(opGlobalSet, b.fuel())
+	a = a.op(0x80, 0x80, 0x80, 0x00, opI64Sub).at(opLocalTee, b.locals+1).at(opGlobalSet, b.fuel())
 	b.code = a
 	return patch
 }
@@ -73,9 +73,11 @@ func (a assembler) checkpoint(w *walk) assembler {
 	return a.i64(YieldEvery-1).op(opI64GtU, opIf, typeNothing).at(opCall, w.helper(helperCheckpoint)).op(opEnd)
 }
 
-// putCost writes a cost into the three bytes that charge left for it.
+// putCost writes a cost into the four bytes that charge left for it. A function
+// of maxBody bytes, all of it calls of the host, costs two million: far below
+// the sign bit.
 func putCost(at []byte, cost int) {
-	at[0], at[1], at[2] = byte(cost)|0x80, byte(cost>>7)|0x80, byte(cost>>14)&0x7f
+	at[0], at[1], at[2], at[3] = byte(cost)|0x80, byte(cost>>7)|0x80, byte(cost>>14)|0x80, byte(cost>>21)&0x3f
 }
 
 // write appends the metered function. One that calls others is put into a
