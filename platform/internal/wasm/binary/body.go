@@ -14,14 +14,22 @@ type body struct {
 	jumps        int // blocks and branches: what compiling takes its time for
 	loops        int
 	cost         int // of the region that is being read
+	region       int // where in open the loop of that region stands, -1 for the function itself
+	rungs        int // how many of the next blocks are rungs of the ladder just opened
+	said         saying
+	last         last
+	narrowed     [narrows]narrow
+	oldest       int // of narrowed
 	calls        bool
 }
 
 // block is an open block, loop or if.
 type block struct {
-	op    byte
-	patch int // loop: where in code its cost stands
-	outer int // loop: cost of the region around it, so far
+	op     byte
+	patch  int     // loop: where in code its cost stands
+	outer  int     // loop: cost of the region around it, so far
+	around int     // loop: the region around it
+	ladder *ladder // of a loop that is one, and of its rungs
 }
 
 // codeSection reads each body and writes its metered form.
@@ -52,7 +60,7 @@ func (w *walk) codeSection(c *cursor, out *written) {
 
 // read checks one body and appends its metered form to out.
 func (b *body) read(c *cursor, sig Signature, out *written) {
-	*b = body{walk: b.walk, c: c, code: b.code[:0], open: b.open[:0], locals: len(sig.Params)}
+	*b = body{walk: b.walk, c: c, code: b.code[:0], open: b.open[:0], locals: len(sig.Params), region: -1}
 	groups := c.count("groups of locals", maxLocals)
 	declared := c.i
 	b.declare(groups)
@@ -127,19 +135,19 @@ func (b *body) instruction() (done bool) {
 	}
 	b.instructions++
 	b.cost += weightOf(op)
+	said, before := b.said, b.last
+	b.said, b.last = saying{}, last{op: op, at: at}
 	switch operandOf(op) {
 	case nothing:
-		return b.plain(op, at)
+		return b.plain(op, at, before)
 	case blockType:
-		b.enter(op)
+		b.enter(op, before)
 	case label:
 		b.jump()
-		b.label()
+		b.branch(op, at, said)
 	case labels:
 		b.jump()
-		for n := b.c.count("labels", maxBody) + 1; n > 0 && b.c.err == nil; n-- {
-			b.label()
-		}
+		b.branches(at)
 	case function:
 		b.calls = true
 		b.call(at)
@@ -150,7 +158,7 @@ func (b *body) instruction() (done bool) {
 	case types:
 		b.c.valueTypes("types of a select")
 	case local:
-		b.c.index("local", b.locals)
+		b.local(op, said)
 	case global:
 		b.c.index("global", b.globals)
 	case access:
@@ -178,7 +186,7 @@ func (b *body) call(at int) {
 func (b *body) constant(op byte, at int) {
 	switch operandOf(op) {
 	case int32Value:
-		b.c.signed(32)
+		b.said = saying{known: true, value: uint32(b.c.signed(32))}
 	case int64Value:
 		b.c.signed(64)
 	case float32Value:
@@ -193,14 +201,17 @@ func (b *body) constant(op byte, at int) {
 }
 
 // plain treats the instructions without an operand.
-func (b *body) plain(op byte, at int) (done bool) {
+func (b *body) plain(op byte, at int, before last) (done bool) {
 	switch op {
+	case opI32Wrap:
+		b.wrap(before)
 	case opElse:
 		if n := len(b.open); n == 0 || b.open[n-1].op != opIf {
 			b.c.fail("module_malformed", "else without if")
 			return false
 		}
 		b.open[len(b.open)-1].op = opElse
+		b.forget(0)
 	case opReturn:
 		// A branch to the outermost label passes the code that gives back the frame.
 		b.instead(at, appendUint([]byte{opBr}, uint64(len(b.open)))...)
@@ -210,20 +221,31 @@ func (b *body) plain(op byte, at int) (done bool) {
 	return false
 }
 
-// enter opens a block. A loop pays for its own instructions at each turn.
-func (b *body) enter(op byte) {
+// enter opens a block. A loop pays for its own instructions at each turn,
+// except a ladder, whose jumps pay.
+func (b *body) enter(op byte, before last) {
 	b.blockType()
 	b.jump()
 	at := block{op: op}
-	if op == opLoop {
+	switch {
+	case op == opIf:
+		b.condition(before)
+	case op == opLoop:
+		b.forget(0)
 		if b.loops++; b.loops > maxLoops {
 			b.c.over("module_loops_limit", "loops in a function", b.loops, maxLoops)
 		}
+		if at.ladder = b.peekLadder(); at.ladder != nil {
+			break
+		}
 		b.flush(b.c.i)
-		at.outer = b.cost
+		at.outer, at.around = b.cost, b.region
 		at.patch = b.charge()
 		b.test()
-		b.cost = 1
+		b.cost, b.region = turnUnits, len(b.open)
+	case b.rungs > 0:
+		b.rungs--
+		at.ladder = b.open[len(b.open)-1].ladder
 	}
 	b.open = append(b.open, at)
 }
@@ -236,9 +258,18 @@ func (b *body) leave() bool {
 	}
 	last := b.open[n-1]
 	b.open = b.open[:n-1]
-	if last.op == opLoop {
+	switch last.op {
+	case opIf:
+		b.forget(n)
+	case opBlock, opElse:
+		b.forget(0)
+	}
+	switch {
+	case last.ladder != nil:
+		b.closeRung(last.op, n-1, last.ladder)
+	case last.op == opLoop:
 		putCost(b.code[last.patch:], b.cost)
-		b.cost = last.outer
+		b.cost, b.region = last.outer, last.around
 	}
 	return false
 }
@@ -265,10 +296,6 @@ func (b *body) blockIndex() {
 	if last := b.c.i - 1; b.c.err == nil && b.c.b[last]&0x40 != 0 {
 		b.c.fail("module_type", "block of a negative type is not allowed")
 	}
-}
-
-func (b *body) label() {
-	b.c.index("label", len(b.open)+1)
 }
 
 // jump counts what makes another piece of a function, for the compiler.

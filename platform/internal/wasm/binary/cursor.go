@@ -74,22 +74,26 @@ func (c *cursor) uint() int {
 	return int(v)
 }
 
-// signed passes a signed LEB128 of at most bits bits.
-func (c *cursor) signed(bits int) {
-	for left := bits; ; left -= 7 {
+// signed reads a signed LEB128 of at most bits bits.
+func (c *cursor) signed(bits int) (v int64) {
+	for left, shift := bits, 0; ; left, shift = left-7, shift+7 {
 		b := c.byte()
 		if c.err != nil {
-			return
+			return 0
+		}
+		v |= int64(b&0x7f) << shift
+		if b < 0x80 && shift+7 < 64 {
+			v = v << (57 - shift) >> (57 - shift)
 		}
 		if left < 7 {
 			// What lies above the sign bit must repeat it.
 			if top := int8(b<<1) >> left; b >= 0x80 || top != 0 && top != -1 {
 				c.fail("module_malformed", "%s section holds a number over %d bits", c.section, bits)
 			}
-			return
+			return v
 		}
 		if b < 0x80 {
-			return
+			return v
 		}
 	}
 }

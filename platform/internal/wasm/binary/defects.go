@@ -39,20 +39,20 @@ const (
 	opF64ReinterpretI64 = 0xbf
 )
 
-// The locals that rewriting adds behind those of the meter.
+// The locals that rewriting adds behind those of the meter and of narrowing.
 const (
-	spare32      = temporary + iota // i32
-	otherSpare32                    // i32
-	spare64                         // i64
-	otherSpare64                    // i64
+	spare32      = temporary + narrows + iota // i32
+	otherSpare32                              // i32
+	spare64                                   // i64
+	otherSpare64                              // i64
 )
 
 // added are the locals that metering adds to a body, and their groups.
 func (b *body) added() (groups int, code []byte) {
 	if !b.values.rewritten {
-		return 1, []byte{temporary, typeI64}
+		return 2, []byte{temporary, typeI64, narrows, typeI32}
 	}
-	return 3, []byte{temporary, typeI64, spare64 - spare32, typeI32, otherSpare64 - otherSpare32, typeI64}
+	return 3, []byte{temporary, typeI64, narrows + spare64 - spare32, typeI32, otherSpare64 - otherSpare32, typeI64}
 }
 
 // look rewrites the instruction at an offset, which was just passed, if it is

@@ -9,7 +9,8 @@
 // what was found and what the limit is.
 //
 // The same walk writes the code that may be compiled. Functions and loops pay
-// for the instructions they cover out of one global, FuelGlobal; bulk
+// for the instructions they cover out of one global, FuelGlobal; the one big loop
+// that Go's compiler makes of each function pays by the jump (see ladder); bulk
 // operations and memory pay by their length; calls pay for their frame out of
 // StackGlobal and get it back. Whoever has nothing left traps. At every
 // 2^16th unit of fuel the guest calls the host function YieldName of module

@@ -83,7 +83,7 @@ func (g *generator) statement(a assembler, depth int) assembler {
 	if g.size -= 5; g.size < 0 {
 		depth = 0
 	}
-	choice := g.IntN(14)
+	choice := g.IntN(16)
 	if depth == 0 {
 		choice %= 6
 	}
@@ -114,6 +114,8 @@ func (g *generator) statement(a assembler, depth int) assembler {
 		return g.call(a)
 	case 12:
 		return g.table(a, depth)
+	case 13, 14:
+		return g.ladder(a, depth)
 	default:
 		// What follows a jump is never run, but must be read right.
 		return g.block(a.op(opBlock, typeNothing).op(opBr, 0).op(opI32Add, 0x1a), depth).op(opEnd)
@@ -284,6 +286,8 @@ func (g *generator) convert(a assembler, t byte, depth int) assembler {
 		return a.at(opGlobalGet, 1)
 	case t == 0x7f && g.IntN(5) == 0:
 		return a.op(opMemorySize, 0)
+	case t == 0x7f && g.IntN(3) == 0:
+		return g.local(a, 0x7e).op(opI32Wrap)
 	}
 	return g.expression(a, from, depth-1).op(ops[[2]byte{t, from}]...)
 }
@@ -305,4 +309,50 @@ func (g *generator) operate(a assembler, t byte, depth int) assembler {
 		return g.expression(a, 0x7f, depth-1).op(opSelectTyped, 1, t)
 	}
 	return a.op(ops[g.IntN(len(ops))])
+}
+
+// ladder writes blocks around a br_table in a loop, pieces between their ends,
+// and jumps from any piece to any other, most of them as Go's compiler does.
+func (g *generator) ladder(a assembler, depth int) assembler {
+	rungs, pc := 1+g.IntN(6), g.params // the first local of the function itself is an i32
+	a = g.expression(a, 0x7f, 1).at(opLocalSet, pc).op(opLoop, typeNothing)
+	for range rungs {
+		a = a.op(opBlock, typeNothing)
+	}
+	a = a.get(pc).at(opBrTable, rungs+2)
+	for range rungs + 3 {
+		a = appendUint(a, uint64(g.IntN(rungs)))
+	}
+	outside := len(g.labels)
+	g.labels = append(g.labels, "\x00")
+	for range rungs {
+		g.labels = append(g.labels, "")
+	}
+	for range rungs {
+		a, g.labels = a.op(opEnd), g.labels[:len(g.labels)-1]
+		a = g.statements(a, depth-1)
+		a = g.jump(a, pc, len(g.labels)-1-outside)
+	}
+	g.labels = g.labels[:outside]
+	return a.op(opEnd)
+}
+
+// jump goes to the loop of a ladder, so many labels away, while global 0 lasts.
+func (g *generator) jump(a assembler, pc, loop int) assembler {
+	a = g.again(g.expression(a, 0x7f, 1))
+	switch g.IntN(8) {
+	case 0:
+		return a.at(opBrIf, loop)
+	case 1:
+		return g.expression(a.op(opIf, typeNothing), 0x7f, 1).op(opBrTable, 1, byte(loop+1), byte(loop+1), opEnd)
+	case 2:
+		return g.expression(a.op(opIf, typeNothing), 0x7f, 1).at(opLocalSet, pc).at(opBr, loop+1).op(opEnd)
+	case 3:
+		return a.op(opIf, typeNothing, opLoop, typeNothing).i32(int64(g.IntN(9))).at(opLocalSet, pc).at(opBr, loop+2).op(opEnd, opEnd)
+	case 4:
+		return a.op(opIf, typeNothing).i32(-1).at(opLocalSet, pc).at(opBr, loop+1).op(opEnd)
+	case 5:
+		return a.op(opI32Eqz, opIf, typeNothing, opElse).i32(int64(g.IntN(9))).at(opLocalSet, pc).at(opBr, loop+1).op(opEnd)
+	}
+	return a.op(opI32Eqz, opI32Eqz, opIf, typeNothing).i32(int64(g.IntN(9))).at(opLocalSet, pc).at(opBr, loop+1).op(opEnd)
 }

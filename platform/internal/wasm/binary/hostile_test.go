@@ -146,15 +146,26 @@ func runaways() map[string]program {
 	tree := one(cat(call(0), call(0), call(0))...)
 	fill := one(assembler{opLoop, typeNothing}.i32(0).i32(7).i32(60<<20).op(opMore, moreMemoryFill, 0, opBr, 0, opEnd)...)
 	fill.pages = 1000
+	ladder := func(back ...byte) program {
+		p := one(append(assembler{opLoop, typeNothing, opBlock, typeNothing, opBlock, typeNothing}.get(0).op(opBrTable, 1, 0, 1, opEnd, opEnd), append(back, opEnd)...)...)
+		p.functions[0].locals = "\x7f"
+		return p
+	}
 	return map[string]program{
-		"loop":                {types: []Signature{{}}, functions: []routine{{code: assembler{opLoop, typeNothing, opBr, 0, opEnd}}}, exports: map[string]int{"f": 0}},
-		"recursion":           recursive,
-		"mutual recursion":    mutual,
-		"indirect recursion":  indirect,
-		"recursion of frames": fat,
-		"recursion as a tree": tree,
-		"filling":             fill,
-		"growing":             one(assembler{opLoop, typeNothing}.i32(1).op(opMemoryGrow, 0, 0x1a, opBr, 0, opEnd)...),
+		"ladder":                       ladder(assembler{}.i32(1).at(opLocalSet, 0).op(opBr, 0)...),
+		"ladder to a number not there": ladder(assembler{}.i32(-1).at(opLocalSet, 0).op(opBr, 0)...),
+		"ladder in a loop":             ladder(assembler{opLoop, typeNothing}.i32(1).at(opLocalSet, 0).op(opBr, 1, opEnd)...),
+		"ladder by another local":      ladder(assembler{}.i32(1).at(opLocalTee, 0).op(0x1a, opBr, 0)...),
+		"ladder under a condition":     ladder(assembler{}.i32(1).op(opBrIf, 0)...),
+		"ladder by a table":            ladder(assembler{}.i32(1).op(opBrTable, 1, 0, 0)...),
+		"loop":                         {types: []Signature{{}}, functions: []routine{{code: assembler{opLoop, typeNothing, opBr, 0, opEnd}}}, exports: map[string]int{"f": 0}},
+		"recursion":                    recursive,
+		"mutual recursion":             mutual,
+		"indirect recursion":           indirect,
+		"recursion of frames":          fat,
+		"recursion as a tree":          tree,
+		"filling":                      fill,
+		"growing":                      one(assembler{opLoop, typeNothing}.i32(1).op(opMemoryGrow, 0, 0x1a, opBr, 0, opEnd)...),
 		"loop in a leaf": {
 			types:     []Signature{{}},
 			functions: []routine{{code: assembler{opLoop, typeNothing, opCall, 1, opBr, 0, opEnd}}, {}},
@@ -295,6 +306,34 @@ func TestMeter_LeavesMemoryAloneWhenAPieceWouldReachOutside(t *testing.T) {
 			if err == nil || !bytes.Equal(before, after) {
 				t.Errorf("%s: %x = %v, want a trap and the memory as it was", name, code, err)
 			}
+		}
+	}
+}
+
+func TestMeter_TakesAForwardJumpOfALadderOutOfItsLoop(t *testing.T) {
+	t.Parallel()
+	// f(n) turns n times through a short piece of a long function.
+	long := bytes.Repeat([]byte{0x01}, 10_000)
+	code := assembler{opLoop, typeNothing, opBlock, typeNothing, opBlock, typeNothing, opBlock, typeNothing}.get(1).op(opBrTable, 2, 0, 1, 2, opEnd)
+	code = append(code, long...)
+	code = code.i32(1).at(opLocalSet, 1).op(opBr, 2, opEnd) // to the next piece
+	code = code.get(0).op(opI32Eqz, opIf, typeNothing).i32(2).at(opLocalSet, 1).op(opBr, 2, opEnd)
+	code = code.get(0).i32(1).op(opI32Sub).at(opLocalSet, 0).i32(1).at(opLocalSet, 1).op(opBr, 1, opEnd)
+	code = append(append(code, long...), opEnd)
+	p := program{types: []Signature{{Params: "\x7f"}}, exports: map[string]int{"f": 0}, functions: []routine{{locals: "\x7f", code: code}}}
+	for name, r := range engines(t) {
+		m := instantiate(t, r, inspected(t, p.bytes()).Code)
+		fuel, _ := refuel(t, m, ample)
+		cost := func(turns uint64) int64 {
+			before := fuel()
+			if _, err := m.ExportedFunction("f").Call(t.Context(), turns); err != nil {
+				t.Fatal(err)
+			}
+			return before - fuel()
+		}
+		once, often := cost(0), cost(1000)
+		if turn := (often - once) / 1000; once < int64(2*len(long)) || turn < 10 || turn > 30 {
+			t.Errorf("%s: a call costs %d units and a turn %d, want all instructions of the function and about 17", name, once, turn)
 		}
 	}
 }

@@ -28,7 +28,7 @@ const (
 	StackUnits = 1984 * frameUnits
 
 	frameUnits = 32
-	temporary  = 3 // locals that metering adds to a function: fuel before, fuel after, stack
+	temporary  = 3 // locals that metering adds to a function, with narrows others: fuel before, fuel after, stack
 )
 
 // The functions that metering adds behind the guest's own.

@@ -130,7 +130,7 @@ func weightOf(op byte) int {
 		return 4
 	case op == 0x91, op == 0x95, op == 0x9f, op == 0xa3: // root, division of floats
 		return 4
-	case op == opCallIndirect:
+	case op == opCallIndirect, op == opBrTable: // to where the processor may guess wrong
 		return 4
 	}
 	return 1
