@@ -10,10 +10,10 @@ import (
 // hands to the host. Code is stable and for programs; Path leads to the field
 // at fault, for example bands[2].above, and is empty for the whole.
 type Fault struct {
-	Errno   abi.Errno `json:"-"`
-	Code    string    `json:"code"`
-	Path    string    `json:"path"`
-	Message string    `json:"message"`
+	Errno   abi.Errno
+	Code    string
+	Path    string
+	Message string
 }
 
 // Error renders the path, if there is one, and the message.
@@ -26,6 +26,13 @@ func (f *Fault) Error() string {
 
 // Unwrap returns the error number.
 func (f *Fault) Unwrap() error { return f.Errno }
+
+// AppendJSON appends what vigil_last_error answers.
+func (f *Fault) AppendJSON(dst []byte) []byte {
+	dst = appendText(append(dst, `{"code":`...), f.Code)
+	dst = appendText(append(dst, `,"path":`...), f.Path)
+	return append(appendText(append(dst, `,"message":`...), f.Message), '}')
+}
 
 // FaultOf finds the Fault in err's chain or makes one around it.
 func FaultOf(err error) *Fault {

@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"encoding/json"
 	"unsafe"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
@@ -46,21 +45,29 @@ func Input(ptr, size uint32) ([]byte, error) {
 	start := unsafe.Pointer(unsafe.SliceData(memory.buffer))
 	off, room := uint64(ptr)-uint64(address(start)), uint64(8*len(memory.buffer))
 	if off > room || uint64(size) > room-off {
-		return nil, &Fault{Errno: abi.ErrBadInput, Code: "bad_input", Message: "message outside the buffer"}
+		return nil, outside()
 	}
-	return unsafe.Slice((*byte)(start), room)[off : off+uint64(size)], nil
+	return (*[maxBuffer]byte)(start)[off : off+uint64(size)], nil
+}
+
+func outside() error {
+	return &Fault{Errno: abi.ErrBadInput, Code: "bad_input", Message: "message outside the buffer"}
 }
 
 // Answer is the result of an export: where the host finds b, which stays until
 // the next Answer, or why there is none.
 func Answer(b []byte, err error) int64 {
 	if err != nil {
-		f := FaultOf(err)
-		memory.lastError, _ = json.Marshal(f) // three strings always encode
-		return int64(f.Errno)
+		return refuse(err)
 	}
 	memory.answer = b
 	return result(b)
+}
+
+func refuse(err error) int64 {
+	f := FaultOf(err)
+	memory.lastError = f.AppendJSON(memory.lastError[:0])
+	return int64(f.Errno)
 }
 
 func result(b []byte) int64 {

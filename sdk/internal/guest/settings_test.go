@@ -1,6 +1,8 @@
 package guest_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -28,6 +30,22 @@ type settings struct {
 	At     time.Time        `json:"at"`
 	Hidden string           `json:"-"`
 	Plain  bool
+	Pair   [2]float32        `json:"pair"`
+	Small  uint8             `json:"small"`
+	Words  map[string]string `json:"words"`
+	Any    any               `json:"any"`
+	Step   *step             `json:"step"`
+}
+
+// step reads itself from text.
+type step int
+
+func (s *step) UnmarshalText(b []byte) error {
+	if string(b) != "two" {
+		return errors.New("want two")
+	}
+	*s = 2
+	return nil
 }
 
 // Exported is embedded, and so are its members.
@@ -61,11 +79,14 @@ func TestDecodeSettings_NamesThePathOfAMistake(t *testing.T) {
 	f(`{"Count":1}`, "settings_unknown_field", "Count")
 	f(`{"Hidden":"x"}`, "settings_unknown_field", "Hidden")
 	f(`{"count":"many"}`, "settings_type", "count")
-	f(`{"bands":[{"above":"x"}]}`, "settings_type", "bands.above")
+	f(`{"bands":[{"above":"x"}]}`, "settings_type", "bands[0].above")
 	f(`{"bands":{}}`, "settings_type", "bands")
 	f(`[]`, "settings_type", "")
 	f(`{"count":1.5}`, "settings_type", "count")
-	f(`{"at":"noon"}`, "settings_invalid", "")
+	f(`{"at":"noon"}`, "settings_invalid", "at")
+	f(`{"pair":[1,2,3]}`, "settings_type", "pair")
+	f(`{"small":300}`, "settings_type", "small")
+	f(`{"named":{"x":{"above":1e999}}}`, "settings_type", "named.x.above")
 	f(`{"count":1}x`, "settings_json", "")
 	f(`{"count":13}`, "settings_invalid", "")
 	f(`{"count":14}`, "settings_invalid", "count")
@@ -73,29 +94,65 @@ func TestDecodeSettings_NamesThePathOfAMistake(t *testing.T) {
 
 func TestDecodeSettings_ReadsWhatIsRight(t *testing.T) {
 	t.Parallel()
-	var got settings
-	doc := `{"unit":"s","note":"n","bands":[{"above":1}],"named":{"x":{"above":2}},"count":3,"Plain":true}`
+	var got, want settings
+	doc := `{"unit":"s","note":"n","bands":[{"above":1}],"named":{"x":{"above":2},"y":null},"count":-3,"Plain":true, "at":"2026-01-01T00:00:00Z",
+		"pair":[1],"small":255,"words":{"a":"\u00fc\ud83d\ude00\n"},"any":[null,true,1.5e3,"x",{"y":[]}],"step":"two"}`
 	if err := guest.DecodeSettings([]byte(doc), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := settings{
-		common: common{Unit: "s"}, Exported: Exported{Note: "n"}, Count: 3, Plain: true,
-		Bands: []band{{Above: 1}}, Named: map[string]*band{"x": {Above: 2}},
+	if err := json.Unmarshal([]byte(doc), &want); err != nil {
+		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" {
-		t.Error(diff)
+		t.Errorf("not what encoding/json reads (-json +got):\n%s", diff)
 	}
 	if err := guest.DecodeSettings(nil, &got); err != nil {
 		t.Errorf("no settings at all: %v", err)
 	}
+	if err := guest.DecodeSettings([]byte(`{"bands":null,"named":null,"any":null,"step":null,"count":null}`), &got); err != nil {
+		t.Errorf("nothing for everything: %v", err)
+	}
+	if got.Bands != nil || got.Named != nil || got.Any != nil || got.Step != nil || got.Count != -3 {
+		t.Errorf("null leaves %+v", got)
+	}
 }
 
+func TestFault_IsReadByAnyJSONReader(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{"code": "c", "path": "a[\"\\]", "message": "line\n\x01ü\u2028"}
+	f := guest.Fault{Errno: abi.ErrBadInput, Code: want["code"], Path: want["path"], Message: want["message"]}
+	var got map[string]string
+	if err := json.Unmarshal(f.AppendJSON(nil), &got); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("AppendJSON = %s, %v", f.AppendJSON(nil), err)
+	}
+}
+
+// FuzzDecodeSettings holds what is read, and what is not, against encoding/json.
 func FuzzDecodeSettings(f *testing.F) {
-	f.Add([]byte(`{"bands":[{"above":1}],"named":{"x":null},"at":"2026-01-01T00:00:00Z"}`))
+	for _, doc := range []string{
+		`{"bands":[{"above":1}],"named":{"x":null},"at":"2026-01-01T00:00:00Z"}`, `{"any":[1e5,-0.25,"\ud800\u0041\/",{"a":{}},[[]]]}`,
+		`{"count":01}`, `{"any":"\u00zz"}`, `{"any":1.}`, ` [1 , 2]`, `{"a":1,}`, "{\"any\":\"\xff\"}",
+	} {
+		f.Add([]byte(doc))
+	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var fault *guest.Fault
 		if err := guest.DecodeSettings(doc, new(settings)); err != nil && !errors.As(err, &fault) {
 			t.Errorf("%T is no Fault: %v", err, err)
+		}
+		var got, want struct {
+			Any any `json:"any"`
+		}
+		if len(doc) == 0 || bytes.Count(doc, []byte("["))+bytes.Count(doc, []byte("{")) > 90 {
+			return // no settings; and nested deeper than a guest's stack is told to go
+		}
+		wrapped := append(append([]byte(`{"any":`), doc...), '}')
+		err := guest.DecodeSettings(wrapped, &got)
+		if ok := json.Valid(doc); ok != (err == nil) && !(ok && json.Unmarshal(wrapped, &want) != nil) {
+			t.Fatalf("valid %t: %v", ok, err)
+		}
+		if err == nil && json.Unmarshal(wrapped, &want) == nil && !cmp.Equal(want, got) {
+			t.Errorf("not what encoding/json reads:\n%s", cmp.Diff(want, got))
 		}
 	})
 }
