@@ -11,5 +11,5 @@ import "embed"
 
 // Source has the SDK's folders by name: policy, action, abi and so on.
 //
-//go:embed abi/*.go action/*.go actiontest/*.go internal/guest/*.go policy/*.go policytest/*.go recorded/*.go vigil/*.go
+//go:embed abi/*.go action/*.go actiontest/*.go internal/guest/*.go policy/*.go policy/*.s policytest/*.go recorded/*.go vigil/*.go
 var Source embed.FS

@@ -33,6 +33,21 @@ func viewable(b []byte) bool {
 	return littleEndian() && uintptr(unsafe.Pointer(unsafe.SliceData(b)))%8 == 0
 }
 
+// view makes s the n items so many bytes behind start, which the caller has checked: unsafe.Slice
+// would check them again, in calls. None are nil: what begins at the end of a
+// message belongs to somebody else.
+func view[T any](s *[]T, start unsafe.Pointer, off, n uint32) {
+	if n == 0 {
+		*s = nil
+		return
+	}
+	h := (*struct {
+		start    unsafe.Pointer
+		len, cap int
+	})(unsafe.Pointer(s))
+	h.start, h.len, h.cap = unsafe.Add(start, off), int(n), int(n)
+}
+
 // number is what a column holds.
 type number interface{ int64 | float64 }
 
@@ -44,23 +59,6 @@ func addColumn[T number](dst []byte, column []T) []byte {
 		dst = add64(dst, *(*uint64)(unsafe.Pointer(&column[i])))
 	}
 	return dst
-}
-
-// column reads n numbers from b, which holds them: in place if it can, a copy
-// otherwise.
-func column[T number](b []byte, n int) []T {
-	if n == 0 {
-		return nil
-	}
-	if viewable(b) {
-		return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
-	}
-	out := make([]T, n)
-	for i := range out {
-		bits := get64(b[8*i:])
-		out[i] = *(*T)(unsafe.Pointer(&bits))
-	}
-	return out
 }
 
 // region checks that count items of size bytes lie at off in the first total

@@ -34,6 +34,67 @@ func AppendReply(dst []byte, records []Record, arena []byte) []byte {
 	return append(addRecords(dst, records), arena...)
 }
 
+// Reply is the answer of vigil_eval in the making. Its records are written
+// where they stay; a guest whose decisions have no text is done with that.
+type Reply struct {
+	words  []uint64 // the head, then records
+	n      int
+	bytes  []byte // the same, read as bytes
+	joined []byte // the answer, where the records cannot stay
+}
+
+const (
+	headWords   = replyHead / 8
+	recordWords = DecisionSize / 8
+)
+
+// Len is the number of records.
+func (r *Reply) Len() int { return r.n }
+
+// Reset forgets the records and keeps the memory.
+func (r *Reply) Reset() {
+	if r.n = 0; r.words == nil {
+		r.words = make([]uint64, headWords+64*recordWords)
+	}
+}
+
+// At is the record i. It is valid until the next Add.
+func (r *Reply) At(i int) *Record {
+	return (*Record)(unsafe.Pointer(&r.words[headWords+recordWords*i]))
+}
+
+// Add appends a record, which holds anything. It is valid until the next Add.
+func (r *Reply) Add() *Record {
+	i := headWords + recordWords*r.n
+	if i+recordWords > len(r.words) {
+		r.grow()
+	}
+	r.n++
+	return (*Record)(unsafe.Pointer(&r.words[i]))
+}
+
+func (r *Reply) grow() { r.words = append(r.words, make([]uint64, recordWords+len(r.words))...) }
+
+// Bytes is the answer, with an arena of text from whose first byte the records'
+// offsets count. It is valid until the next Reset, and changes the records.
+func (r *Reply) Bytes(arena []byte) []byte {
+	if len(arena) > 0 || !littleEndian() {
+		return r.join(arena)
+	}
+	r.words[0] = uint64(r.n)
+	view(&r.bytes, unsafe.Pointer(&r.words[0]), 0, uint32(replyHead+DecisionSize*r.n))
+	return r.bytes
+}
+
+func (r *Reply) join(arena []byte) []byte {
+	var records []Record
+	if r.n > 0 {
+		records = unsafe.Slice(r.At(0), r.n)
+	}
+	r.joined = AppendReply(r.joined[:0], records, arena)
+	return r.joined
+}
+
 func addRecords(dst []byte, records []Record) []byte {
 	if littleEndian() {
 		return append(dst, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(records))), DecisionSize*len(records))...)

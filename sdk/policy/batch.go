@@ -22,8 +22,14 @@ type frame struct {
 
 // Each calls f with every series of the batch.
 func (b Batch) Each(f func(Series)) {
-	for i := range b.f.Rows {
+	if len(b.f.Rows) == 0 {
+		return
+	}
+	for i := 0; ; {
 		f(Series{b.f, uint32(i), whole})
+		if i++; i >= len(b.f.Rows) {
+			return
+		}
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 // Decisions collects what a policy says. Each decision is on the last sample
 // of the series it is given; Series.At picks another.
 type Decisions struct {
-	records []abi.Record // their offsets count from the arena's start
-	arena   []byte       // messages and details
-	text    int          // bytes of text as the host counts them: shared ones for each
-	spare   abi.Record
-	over    bool // more than abi.MaxDecisions were made
+	reply abi.Reply // the records: their offsets count from the arena's start
+	arena []byte    // messages and details
+	text  int       // bytes of text as the host counts them: shared ones for each
+	spare abi.Record
+	over  bool // more than abi.MaxDecisions were made
 }
 
 // OK says that the series is well.
@@ -77,14 +77,14 @@ func (d Decision) Detail(name, value string) Decision {
 
 func (d *Decisions) add(s Series, kind abi.Kind, message string) Decision {
 	rec := &d.spare
-	if len(d.records) < abi.MaxDecisions {
-		d.records = append(d.records, abi.Record{})
-		rec = &d.records[len(d.records)-1]
+	if d.reply.Len() < abi.MaxDecisions {
+		rec = d.reply.Add()
 	} else {
-		d.over, d.spare = true, abi.Record{}
+		d.over = true
 	}
-	rec.Series, rec.Kind, rec.Runbook = s.row, kind, abi.OwnRunbook
+	rec.Series, rec.Kind, rec.Severity, rec.Runbook = s.row, kind, 0, abi.OwnRunbook
 	rec.At, rec.Value = s.newest()
+	rec.Score, rec.MsgOff, rec.MsgLen, rec.KVOff, rec.KVLen = 0, 0, 0, 0, 0
 	if message != "" {
 		d.say(rec, message)
 	}
@@ -97,8 +97,8 @@ func (d *Decisions) say(rec *abi.Record, message string) {
 	message = cut(message, min(abi.MaxMessage, abi.MaxText-d.text))
 	rec.MsgLen = uint32(len(message))
 	d.text += len(message)
-	if n := len(d.records); n > 1 {
-		last := &d.records[n-2]
+	if n := d.reply.Len(); n > 1 {
+		last := d.reply.At(n - 2)
 		if string(d.arena[last.MsgOff:last.MsgOff+last.MsgLen]) == message {
 			rec.MsgOff = last.MsgOff
 			return
@@ -121,7 +121,8 @@ func cut(s string, n int) string {
 
 // reset forgets the decisions and keeps the memory.
 func (d *Decisions) reset() {
-	d.records, d.arena, d.text, d.over = d.records[:0], d.arena[:0], 0, false
+	d.reply.Reset()
+	d.arena, d.text, d.over = d.arena[:0], 0, false
 }
 
 // tooMany is why a reply is refused whole: to leave some decisions out would

@@ -28,6 +28,9 @@
 // instance serves every policy that uses the module, each with its own
 // settings, and is never called twice at once.
 //
+// A loop over samples costs a sandbox far more than it does natively. A policy
+// that has to look only where something changes asks Series.RunEnd for it.
+//
 // What is asked of the author: a decision holds from its sample until the next
 // decision on the same series, and the host may cut or merge batches as load
 // asks, so the decisions must not depend on where a batch ends. Values that are

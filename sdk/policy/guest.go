@@ -26,27 +26,36 @@ const maxConfigs = 1 << 16
 // Guest is the bytes' side of a policy: what the exports of a module call, and
 // what policytest calls without a sandbox. It is not safe for concurrent use.
 type Guest struct {
-	judge judge
-	frame frame
-	out   Decisions
-	reply []byte
-}
-
-// judge is a policy without its type parameter.
-type judge interface {
-	configure(config uint32, doc []byte) error
-	evaluate(b Batch, out *Decisions) error
+	configure func(config uint32, doc []byte) error
+	evaluate  func(b Batch, out *Decisions) (known bool)
+	frame     frame
+	out       Decisions
 }
 
 // NewGuest makes the bytes' side of p.
 func NewGuest[S any](p Policy[S]) *Guest {
-	return &Guest{judge: &bound[S]{policy: p, settings: map[uint32]S{}}}
+	all := new(settings[S])
+	return &Guest{
+		configure: all.configure,
+		evaluate: func(b Batch, out *Decisions) (known bool) {
+			var s *S
+			if config := b.f.Config; uint64(config) < uint64(len(all.small)) {
+				s = all.small[config]
+			} else {
+				s = all.large[config]
+			}
+			if s != nil {
+				p.Evaluate(b, *s, out)
+			}
+			return s != nil
+		},
+	}
 }
 
 // Configure decodes and checks the settings of the policy config. Settings that
 // are refused leave those before them in force.
 func (g *Guest) Configure(config uint32, settings []byte) error {
-	return g.judge.configure(config, settings)
+	return g.configure(config, settings)
 }
 
 // Series learns the series of a dictionary message.
@@ -72,54 +81,66 @@ func (g *Guest) Eval(b []byte) ([]byte, error) {
 	if err := g.frame.Read(b); err != nil {
 		return nil, err
 	}
-	if err := g.recognise(); err != nil {
-		return nil, err
+	if !g.frame.recognised() {
+		return nil, &Fault{Errno: abi.ErrBadInput, Code: "series_unknown", Message: "a row names a series that no dictionary did"}
 	}
 	g.out.reset()
-	if err := g.judge.evaluate(Batch{&g.frame}, &g.out); err != nil {
-		return nil, err
+	if !g.evaluate(Batch{&g.frame}, &g.out) {
+		return nil, &Fault{Errno: abi.ErrBadInput, Code: "config_unknown", Message: "the batch names a policy that was never configured"}
 	}
 	if g.out.over {
 		return nil, tooMany()
 	}
-	g.reply = abi.AppendReply(g.reply[:0], g.out.records, g.out.arena)
-	return g.reply, nil
+	return g.out.reply.Bytes(g.out.arena), nil
 }
 
-// recognise checks that a dictionary named every series of the batch.
-func (g *Guest) recognise() error {
-	for i := range g.frame.Rows {
-		r := &g.frame.Rows[i]
-		if uint64(r.Ref) >= uint64(len(g.frame.dict)) || g.frame.dict[r.Ref].ID != r.ID {
-			return &Fault{Errno: abi.ErrBadInput, Code: "series_unknown", Message: "a row names a series that no dictionary did"}
+// recognised reports whether a dictionary named every series of the batch.
+func (f *frame) recognised() bool {
+	if len(f.Rows) == 0 {
+		return true
+	}
+	for i := 0; ; {
+		r := &f.Rows[i]
+		if uint64(r.Ref) >= uint64(len(f.dict)) || f.dict[r.Ref].ID != r.ID {
+			return false
+		}
+		if i++; i == len(f.Rows) {
+			return true
 		}
 	}
-	return nil
 }
 
-// bound is a policy with the settings of everyone who uses it.
-type bound[S any] struct {
-	policy   Policy[S]
-	settings map[uint32]S
+// settings are those of everyone who uses a policy. The host counts its
+// policies from small numbers, and these need no hashing.
+type settings[S any] struct {
+	small []*S // by config
+	large map[uint32]*S
+	count int
 }
 
-func (b *bound[S]) configure(config uint32, doc []byte) error {
-	if _, known := b.settings[config]; !known && len(b.settings) == maxConfigs {
+func (all *settings[S]) configure(config uint32, doc []byte) error {
+	small := uint64(config) < uint64(len(all.small))
+	known := small && all.small[config] != nil || all.large[config] != nil
+	if !known && all.count == maxConfigs {
 		return &Fault{Errno: abi.ErrOutOfMemory, Code: "config_limit", Message: "too many policies on one instance"}
 	}
 	s := new(S)
 	if err := guest.DecodeSettings(doc, s); err != nil {
 		return err
 	}
-	b.settings[config] = *s
-	return nil
-}
-
-func (b *bound[S]) evaluate(batch Batch, out *Decisions) error {
-	s, known := b.settings[batch.Config()]
 	if !known {
-		return &Fault{Errno: abi.ErrBadInput, Code: "config_unknown", Message: "the batch names a policy that was never configured"}
+		all.count++
 	}
-	b.policy.Evaluate(batch, s, out)
+	if config >= maxConfigs {
+		if all.large == nil {
+			all.large = map[uint32]*S{}
+		}
+		all.large[config] = s
+		return nil
+	}
+	if !small {
+		all.small = append(all.small, make([]*S, int(config)+1-len(all.small))...)
+	}
+	all.small[config] = s
 	return nil
 }

@@ -35,20 +35,31 @@ func (s Settings) Validate() error {
 type Threshold struct{}
 
 // Evaluate says of each series where its verdict changes. Most samples only
-// continue a run, so a run is told by two comparisons a sample.
+// continue a run, and are passed over.
 func (t *Threshold) Evaluate(b policy.Batch, s Settings, out *policy.Decisions) {
+	from, to := orElse(s.Below, -math.MaxFloat64), orElse(s.Above, math.MaxFloat64)
 	b.Each(func(series policy.Series) {
-		values, last := series.Values(), none
-		for i := 0; i < len(values); {
-			now := s.judge(values[i])
-			if now.kind != last {
-				s.tell(out, series.At(i), values[i], now.kind)
-				last = now.kind
-			}
-			for i++; i < len(values) && now.from <= values[i] && values[i] <= now.to; i++ {
-			}
+		end := series.RunEnd(0, from, to)
+		if end > 0 {
+			out.OK(series.At(0))
+		}
+		if end < series.Len() {
+			s.changes(out, series, end)
 		}
 	})
+}
+
+// changes says where the verdict changes from sample i on, which begins a run.
+func (s *Settings) changes(out *policy.Decisions, series policy.Series, i int) {
+	for last := none; i < series.Len(); {
+		v := series.Values()[i]
+		now := s.judge(v)
+		if now.kind != last {
+			s.tell(out, series.At(i), v, now.kind)
+			last = now.kind
+		}
+		i = series.RunEnd(i+1, now.from, now.to)
+	}
 }
 
 // kind is what Threshold says of a value.

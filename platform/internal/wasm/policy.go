@@ -131,8 +131,11 @@ func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, erro
 	}
 	p.begin(ask.Now, ask.Seq)
 	defer p.end(ctx)
-	if err := p.introduce(ctx, ask.Runs); err != nil {
-		return nil, err
+	if !p.row(ask.Runs) {
+		if err := p.introduce(ctx, ask.Runs); err != nil {
+			return nil, err
+		}
+		p.row(ask.Runs)
 	}
 	b, err := p.inst.reserve(ctx, abi.BatchSize(len(ask.Runs), len(ask.Times)))
 	if err != nil {
@@ -143,7 +146,7 @@ func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, erro
 		head.Flags = abi.FlagReplay
 	}
 	// The batch is encoded in place: the guest's memory is its only copy.
-	abi.AppendBatch(b[:0], head, p.row(ask.Runs), ask.Times, ask.Values)
+	abi.AppendBatch(b[:0], head, p.rows, ask.Times, ask.Values)
 	result, err := p.inst.call(ctx, p.ask, uint64(p.inst.ptr), uint64(len(b)))
 	if err != nil {
 		return nil, err
@@ -212,13 +215,19 @@ func pairs(s vigil.Series) []string {
 	return list
 }
 
-func (p *Policy) row(runs []flow.Run) []abi.Row {
+// row sets up the rows of a batch, and reports whether the guest knows all of
+// them.
+func (p *Policy) row(runs []flow.Run) (known bool) {
 	p.rows = p.rows[:0]
 	for i := range runs {
 		r := &runs[i]
-		p.rows = append(p.rows, abi.Row{ID: r.ID, Ref: p.refs[r.ID], First: r.First, Count: r.Count, Flags: r.Flags})
+		ref, met := p.refs[r.ID]
+		if !met {
+			return false
+		}
+		p.rows = append(p.rows, abi.Row{ID: r.ID, Ref: ref, First: r.First, Count: r.Count, Flags: r.Flags})
 	}
-	return p.rows
+	return true
 }
 
 // judgements copies what the guest decided out of its memory.

@@ -136,7 +136,7 @@ func (b Beginning) copySDK(dir string) error {
 		}
 	}
 	return fs.WalkDir(b.SDK, ".", func(from string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(from) != ".go" || strings.HasSuffix(from, "_test.go") {
+		if ext := path.Ext(from); err != nil || d.IsDir() || ext != ".go" && ext != ".s" || strings.HasSuffix(from, "_test.go") {
 			return err
 		}
 		text, err := fs.ReadFile(b.SDK, from)
