@@ -140,10 +140,9 @@ func set(to reflect.Value, v value, path string) error {
 		}
 		return set(to.Elem(), v, path)
 	}
-	if read, ok := reads(to, v); ok {
-		if err := read; err != nil {
-			return invalid(path, err)
-		}
+	if is, err := reads(to, v); err != nil {
+		return invalid(path, err)
+	} else if is {
 		return nil
 	}
 	if v.kind == 'n' {
@@ -175,23 +174,23 @@ func set(to reflect.Value, v value, path string) error {
 
 // reads lets a variable whose type reads itself do so, and reports whether it is
 // one.
-func reads(to reflect.Value, v value) (err error, is bool) { //nolint:revive,staticcheck // the error is the outcome, not a failure of reads
+func reads(to reflect.Value, v value) (is bool, err error) {
 	if !to.CanAddr() || to.Kind() == reflect.Pointer {
-		return nil, false
+		return false, nil
 	}
 	switch self := to.Addr().Interface().(type) {
 	case readsJSON:
-		return self.UnmarshalJSON(slices.Clone(v.raw)), true
+		return true, self.UnmarshalJSON(slices.Clone(v.raw))
 	case encoding.TextUnmarshaler:
 		switch v.kind {
 		case 'n':
-			return nil, true
+			return true, nil
 		case '"':
-			return self.UnmarshalText([]byte(v.text)), true
+			return true, self.UnmarshalText([]byte(v.text))
 		}
-		return errors.New("got " + v.word() + ", want a string"), true
+		return true, errors.New("got " + v.word() + ", want a string")
 	}
-	return nil, false
+	return false, nil
 }
 
 func setStruct(to reflect.Value, v value, path string) error {
