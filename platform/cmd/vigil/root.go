@@ -38,6 +38,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) i
 	if failed == nil {
 		return 0
 	}
+	if said, ok := errors.AsType[status](failed); ok {
+		return int(said)
+	}
 	c.complain(failed)
 	return exitCode(failed)
 }
@@ -79,6 +82,7 @@ Start here:  vigil up                     everything in one process, with two de
 	add("run", c.up(), c.collector(), c.remediator(), c.demo())
 	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.killswitch())
 	add("look", c.query(), c.sql(), c.audit(), c.doctor(), c.config(), c.version())
+	root.AddCommand(c.compile())
 	sayUsage(root)
 	return root
 }

@@ -85,6 +85,7 @@ func (c *cli) start(ctx context.Context, d *daemon, o app.Options) (*app.App, er
 	if o.Self, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this binary: %w", err)
 	}
+	o.Compiler = []string{o.Self, compileCommand}
 	if o.Cache, err = cacheDir(); err != nil {
 		return nil, err
 	}

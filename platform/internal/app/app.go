@@ -20,9 +20,10 @@ type Options struct {
 	Collector  bool
 	Remediator bool
 	Agent      bool
-	Demo       bool   // start the demo services and apply the policies that heal them
-	Self       string // path of this binary, which the demo services run
-	Cache      string // folder of compiled modules
+	Demo       bool     // start the demo services and apply the policies that heal them
+	Self       string   // path of this binary, which the demo services run
+	Cache      string   // folder of compiled modules
+	Compiler   []string // command of a process that compiles uploads
 	Version    string
 	Log        *slog.Logger
 	Now        func() time.Time
@@ -167,7 +168,10 @@ func (a *App) metrics() (contentType string, body []byte) {
 }
 
 func (a *App) openEngine(ctx context.Context) (err error) {
-	a.engine, err = wasm.New(ctx, wasm.Options{CacheDir: a.o.Cache, Log: a.log})
+	a.engine, err = wasm.New(ctx, wasm.Options{
+		CacheDir: a.o.Cache, Log: a.log,
+		Compiler: wasm.Compiler{Command: a.o.Compiler, Time: a.o.Config.Modules.CompileTime.D()},
+	})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ type Config struct {
 type Modules struct {
 	RequireSignature bool     `yaml:"require_signature" json:"require_signature,omitempty"` // refuse what no trusted key has signed
 	TrustedKeys      []string `yaml:"trusted_keys" json:"trusted_keys,omitempty"`           // public keys of minisign
+
+	CompileTime vigil.Duration `yaml:"compile_time" json:"compile_time,omitempty"` // of a processor, for a small upload; 0 means 2s
 }
 
 // Remediator configures the hands.
@@ -209,6 +211,9 @@ func (c *Config) Check() error {
 }
 
 func (m Modules) check() error {
+	if d := m.CompileTime.D(); d != 0 && (d < time.Second || d > time.Hour) {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", "modules.compile_time: %s: want 1s to 1h", m.CompileTime)
+	}
 	const hint = "vigil module keygen makes a key; its public half is one line that begins with RW"
 	if m.RequireSignature && len(m.TrustedKeys) == 0 {
 		return vigil.Errorf(vigil.Invalid, "config_invalid", "modules.require_signature: true, and modules.trusted_keys is empty").Hinted(hint)

@@ -24,7 +24,7 @@ func (e *Engine) Prepare(ctx context.Context, digest string, bytes func() ([]byt
 }
 
 func (e *Engine) action(ctx context.Context, digest string, bytes func() ([]byte, error)) (*guest, error) {
-	g, err := e.acquire(ctx, digest, bytes)
+	g, err := e.acquire(ctx, digest, source{bytes: bytes})
 	if err != nil {
 		return nil, err
 	}

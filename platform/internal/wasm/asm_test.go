@@ -16,6 +16,7 @@ type assembly struct {
 	omit       string            // an export to leave out
 	imports    [][]byte          // entries of the import section
 	called     uint32            // how many functions are imported
+	more       [][]byte          // bodies of further functions () → (), with their locals
 	pages      uint64            // of memory; 0 means 1
 	sections   map[byte][]byte   // bodies of whole sections, instead of ours
 	extra      []byte            // appended as it is
@@ -72,6 +73,9 @@ func (a assembly) bytes(t testing.TB) []byte {
 		if name != a.omit {
 			exports = append(exports, cat(asmName(name), []byte{0}, appendUint(nil, uint64(a.called)+uint64(i))))
 		}
+	}
+	for _, body := range a.more {
+		funcs, bodies = append(funcs, []byte{0}), append(bodies, body)
 	}
 	out := slices.Clone(wasmHeader)
 	add := func(id byte, body []byte) {

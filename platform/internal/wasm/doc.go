@@ -22,6 +22,12 @@
 // each time, and OpenPolicy and RunAction say module_quarantined. Stats tells
 // what each module costs.
 //
+// What nobody has compiled yet may be a bomb for the compiler too. A Compiler
+// gives each upload a process of its own with limits of time and memory, which
+// end it as module_compile_timeout or module_compile_memory; what it makes goes
+// through the cache on disk. Where the kernel has no such limits, a deadline
+// ends it.
+//
 // An upload plays the vectors of its manifest twice, compiled and interpreted,
 // and is refused as module_divergent if the answers differ.
 //

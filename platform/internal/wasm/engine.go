@@ -28,6 +28,7 @@ type Options struct {
 	PolicyFuel  int64         // of one call of a policy; 0 means 200 million; what a message holds comes on top
 	ActionFuel  int64         // of one run of an action; 0 means 5,000 million
 	Running     int           // guests that run at once; 0 means one less than there are processors, at least 1
+	Compiler    Compiler      // of modules that Check has not seen before; the zero one is this process
 	Strikes     int           // traps in a row of bad behaviour that bring a module into quarantine; 0 means 5
 }
 
@@ -43,6 +44,8 @@ func (o Options) filled() Options {
 	o.ActionFuel = cmp.Or(o.ActionFuel, defaultActionFuel)
 	o.Running = cmp.Or(o.Running, max(1, runtime.GOMAXPROCS(0)-1))
 	o.Strikes = cmp.Or(o.Strikes, defaultStrikes)
+	o.Compiler.Time = cmp.Or(o.Compiler.Time, slowdown*compileTime)
+	o.Compiler.Memory = cmp.Or(o.Compiler.Memory, compileMemory)
 	return o
 }
 
@@ -55,6 +58,7 @@ type Engine struct {
 	host    []hostFunc
 	runtime wazero.Runtime
 	cache   wazero.CompilationCache
+	apart   chan struct{}  // holds whoever has a compiling child
 	refills sync.WaitGroup // goroutines that make spare instances; Close waits
 
 	mu      sync.Mutex
@@ -67,6 +71,9 @@ type Engine struct {
 // New makes an engine. Its owner closes it when no call is under way.
 func New(ctx context.Context, o Options) (_ *Engine, err error) {
 	o = o.filled()
+	if o.Compiler.Command != nil && o.CacheDir == "" {
+		return nil, vigil.Errorf(vigil.Internal, "cache_missing", "a compiler in a process of its own needs a cache on disk")
+	}
 	cache, err := openCache(o.CacheDir)
 	if err != nil {
 		return nil, err
@@ -78,6 +85,7 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 		seats:   newSeats(o.Running),
 		host:    hostFuncs(),
 		cache:   cache,
+		apart:   make(chan struct{}, 1),
 		guests:  map[string]*guest{},
 		tallies: map[string]*tally{},
 	}
@@ -91,7 +99,11 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 // limits are those of every runtime of this engine. Interruption is left off:
 // the meter's code stops by itself, at a fifteenth of the price.
 func (e *Engine) limits(c wazero.RuntimeConfig) wazero.RuntimeConfig {
-	return c.WithMemoryLimitPages(e.o.MemoryPages).WithDebugInfoEnabled(false).WithCoreFeatures(guestFeatures)
+	return runtimeConfig(c, e.o.MemoryPages)
+}
+
+func runtimeConfig(c wazero.RuntimeConfig, pages uint32) wazero.RuntimeConfig {
+	return c.WithMemoryLimitPages(pages).WithDebugInfoEnabled(false).WithCoreFeatures(guestFeatures)
 }
 
 // guestFeatures are what today's toolchains emit for a reactor. Vectors,
@@ -115,6 +127,7 @@ func openCache(dir string) (wazero.CompilationCache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open module cache %s: %w", dir, err)
 	}
+	sweep(dir, time.Now())
 	return cache, nil
 }
 
@@ -142,7 +155,7 @@ func offer(ctx context.Context, r wazero.Runtime, host []hostFunc) error {
 // exports what the ABI says, compiles, makes an instance that lives, and says
 // the same to its own vectors when it is compiled and interpreted. The errors of a module are Invalid and name section, offset and limit.
 func (e *Engine) Check(ctx context.Context, module []byte) (vigil.Manifest, error) {
-	g, err := e.acquire(ctx, digestOf(module), func() ([]byte, error) { return module, nil })
+	g, err := e.acquire(ctx, digestOf(module), source{bytes: func() ([]byte, error) { return module, nil }, untrusted: true})
 	if err != nil {
 		return vigil.Manifest{}, err
 	}

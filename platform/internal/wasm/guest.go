@@ -38,11 +38,17 @@ func digestOf(module []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// source is where a module comes from when it is not compiled yet.
+type source struct {
+	bytes     func() ([]byte, error)
+	untrusted bool // it was never compiled here: it may be a bomb
+}
+
 // acquire returns the compiled module of a digest, compiling it if it is not
 // yet. Of many who ask at once one compiles and makes the first instance, and
 // the others wait: two first instances at once would race for the cache file.
 // The caller releases what it got.
-func (e *Engine) acquire(ctx context.Context, digest string, bytes func() ([]byte, error)) (*guest, error) {
+func (e *Engine) acquire(ctx context.Context, digest string, from source) (*guest, error) {
 	if err := e.admit(digest); err != nil {
 		return nil, err
 	}
@@ -58,7 +64,7 @@ func (e *Engine) acquire(ctx context.Context, digest string, bytes func() ([]byt
 		return nil, fmt.Errorf("wait for module %.19s: %w", digest, ctx.Err())
 	}
 	if g.compiled == nil {
-		if err := e.compile(ctx, g, bytes); err != nil {
+		if err := e.compile(ctx, g, from); err != nil {
 			e.release(ctx, g)
 			return nil, err
 		}
@@ -127,8 +133,8 @@ func (e *Engine) release(ctx context.Context, g *guest) {
 
 // compile checks and compiles a module and makes its first instance, which
 // becomes the spare. The caller has the guest's turn.
-func (e *Engine) compile(ctx context.Context, g *guest, bytes func() ([]byte, error)) error {
-	module, err := bytes()
+func (e *Engine) compile(ctx context.Context, g *guest, from source) error {
+	module, err := from.bytes()
 	if err != nil {
 		return fmt.Errorf("read module %.19s: %w", g.digest, err)
 	}
@@ -140,6 +146,11 @@ func (e *Engine) compile(ctx context.Context, g *guest, bytes func() ([]byte, er
 		return err
 	}
 	start := time.Now()
+	if from.untrusted && e.o.Compiler.Command != nil {
+		if err := e.compileApart(ctx, s.Code); err != nil {
+			return err
+		}
+	}
 	workers := experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
 	compiled, err := e.runtime.CompileModule(workers, s.Code)
 	if err != nil {

@@ -40,7 +40,12 @@ var built sync.Map // directory → func() ([]byte, error)
 // cacheDir is shared by the tests, so that each module is compiled once.
 var cacheDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "vigil-wasm-cache-*") })
 
+// TestMain makes this test binary answer to its own engines, which start it as
+// their compiler.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "compile-apart" {
+		os.Exit(wasm.CompileApart(context.Background(), os.Args[2:], os.Stdin, os.Stderr))
+	}
 	code := m.Run()
 	if dir, err := cacheDir(); err == nil {
 		_ = os.RemoveAll(dir)

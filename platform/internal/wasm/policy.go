@@ -34,7 +34,7 @@ type Policy struct {
 // OpenPolicy makes an instance of the policy module with this digest. The
 // function is called for the module's bytes if it is not compiled yet.
 func (e *Engine) OpenPolicy(ctx context.Context, digest string, bytes func() ([]byte, error)) (*Policy, error) {
-	g, err := e.acquire(ctx, digest, bytes)
+	g, err := e.acquire(ctx, digest, source{bytes: bytes})
 	if err != nil {
 		return nil, err
 	}

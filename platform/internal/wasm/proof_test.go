@@ -60,7 +60,7 @@ func TestProof_SeesAGuestThatAnswersOtherwise(t *testing.T) {
 		}, `{"settings":{},"series":[{"name":"cpu","samples":[[0,1]]}]}`)
 	}
 	e := newEngine(t, Options{})
-	g, err := e.acquire(t.Context(), digestOf(saying(one)), func() ([]byte, error) { return saying(one), nil })
+	g, err := e.acquire(t.Context(), digestOf(saying(one)), source{bytes: func() ([]byte, error) { return saying(one), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
