@@ -27,9 +27,16 @@ type Manifest struct {
 	Settings    json.RawMessage `json:"settings,omitempty"` // JSON Schema
 	Idempotent  bool            `json:"idempotent,omitempty"`
 	Requires    []Requirement   `json:"requires,omitempty"`
+	Limits      Limits          `json:"limits,omitzero"`
 	// Vectors are test cases of a policy, as the SDK's policytest reads them. An
 	// upload plays them compiled and interpreted and compares.
 	Vectors []json.RawMessage `json:"vectors,omitempty"`
+}
+
+// Limits are what a module wants for itself. What it does not name has the
+// collector's default.
+type Limits struct {
+	Memory Size `json:"memory,omitempty"` // the most that an instance may have
 }
 
 // Requirement is a capability that a module asks for, and why.

@@ -72,3 +72,47 @@ func (r *Rate) UnmarshalText(b []byte) error {
 	*r = Rate{N: int(count), Per: d}
 	return nil
 }
+
+// Size is a number of bytes that reads and writes as text: 64KiB, 16MiB, 1GiB.
+type Size int64
+
+const sizeUnits = "KMG"
+
+// String writes the size in the largest unit that divides it.
+func (s Size) String() string {
+	unit := -1
+	for s != 0 && s%1024 == 0 && unit+1 < len(sizeUnits) {
+		s, unit = s/1024, unit+1
+	}
+	if unit < 0 {
+		return strconv.FormatInt(int64(s), 10) + "B"
+	}
+	return strconv.FormatInt(int64(s), 10) + sizeUnits[unit:unit+1] + "iB"
+}
+
+// MarshalText writes the size as String does.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a whole number with its unit: B, KiB, MiB or GiB.
+func (s *Size) UnmarshalText(b []byte) error {
+	bad := Errorf(Invalid, "bad_size", "size %.40q: want for example 64KiB, 16MiB or 1GiB", b)
+	text, ok := strings.CutSuffix(string(b), "B")
+	if !ok {
+		return bad
+	}
+	shift := 0
+	if n, binary := strings.CutSuffix(text, "i"); binary {
+		text = strings.TrimRight(n, sizeUnits)
+		unit := strings.Index(sizeUnits, n[len(text):])
+		if len(n)-len(text) != 1 || unit < 0 {
+			return bad
+		}
+		shift = 10 * (unit + 1)
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == 0 {
+		return bad
+	}
+	*s = Size(n << shift)
+	return nil
+}

@@ -174,3 +174,19 @@ func ExampleError() {
 	fmt.Println(err, string(doc))
 	// Output: cooldown of 5m ends in 2m {"reason":"cooldown"}
 }
+
+func TestSize_ReadsAndWritesItsUnits(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]vigil.Size{"1B": 1, "1000B": 1000, "64KiB": 64 << 10, "16MiB": 16 << 20, "4GiB": 4 << 30} {
+		var s vigil.Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want || s.String() != text {
+			t.Errorf("%s is %d, %v, written %s", text, s, err, s)
+		}
+	}
+	for _, text := range []string{"", "16", "16M", "16MB", "16Mi", "0MiB", "-1MiB", "1.5GiB", "16XiB", "16KMiB", "MiB", "iB", "B", "99999999999GiB", " 1MiB"} {
+		var s vigil.Size
+		if err := s.UnmarshalText([]byte(text)); vigil.CodeOf(err) != "bad_size" {
+			t.Errorf("%q is %d, %v", text, s, err)
+		}
+	}
+}

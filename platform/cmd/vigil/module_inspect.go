@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/techmedaddy/vigil/platform/internal/wasm"
 	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -20,6 +21,7 @@ type inspected struct {
 	Manifest  vigil.Manifest `json:"manifest"`
 	Size      int            `json:"size"`  // bytes
 	Pages     int            `json:"pages"` // of memory at the start, 64 KiB each
+	Room      vigil.Size     `json:"room"`  // the most memory that an instance may have
 	Functions int            `json:"functions"`
 	Imports   []link         `json:"imports"`
 	Exports   []link         `json:"exports"`
@@ -87,6 +89,9 @@ func inspectModule(code []byte) (inspected, error) {
 	if shape.Manifest != nil {
 		got.Manifest, err = vigil.ParseManifest(shape.Manifest)
 	}
+	if err == nil {
+		got.Room, err = wasm.Options{}.Room(got.Manifest)
+	}
 	return got, err
 }
 
@@ -116,7 +121,7 @@ func inspectRows(w io.Writer, m inspected) {
 		row(w, "DESCRIPTION", m.Manifest.Description)
 	}
 	row(w, "DIGEST", m.Digest)
-	row(w, "SIZE", fmt.Sprintf("%d bytes, %d functions, %d pages of memory at the start", m.Size, m.Functions, m.Pages))
+	row(w, "SIZE", fmt.Sprintf("%d bytes, %d functions, %d pages of memory at the start, at most %s", m.Size, m.Functions, m.Pages, m.Room))
 	if len(m.Manifest.Settings) > 0 {
 		row(w, "SETTINGS", string(m.Manifest.Settings))
 	}

@@ -169,7 +169,7 @@ func (a *App) metrics() (contentType string, body []byte) {
 
 func (a *App) openEngine(ctx context.Context) (err error) {
 	a.engine, err = wasm.New(ctx, wasm.Options{
-		CacheDir: a.o.Cache, Log: a.log,
+		CacheDir: a.o.Cache, Log: a.log, MostMemory: a.o.Config.Modules.Memory,
 		Compiler: wasm.Compiler{Command: a.o.Compiler, Time: a.o.Config.Modules.CompileTime.D()},
 	})
 	if err != nil {

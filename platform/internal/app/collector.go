@@ -38,6 +38,7 @@ func (a *App) startCollector(ctx context.Context, door net.Listener) (err error)
 	if err := a.applyPolicies(ctx, a.home); err != nil {
 		return err
 	}
+	a.down.goes(ctx, "bind", a.cancel, a.home.bind)
 	server := httpd.New(httpd.Options{
 		Tenants: func(name string) (httpd.Tenant, bool) {
 			if name != defaultTenant {

@@ -90,31 +90,6 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 	return nil
 }
 
-// warm prepares the actions that policies may ask for, so that the first
-// remediation need not wait for a compiler. What fails here is told again, and
-// to somebody who can help, when it is needed.
-func (t *tenant) warm(ctx context.Context, to *actions) {
-	rows, err := t.policies.List(ctx)
-	if err != nil {
-		return
-	}
-	done := map[string]bool{}
-	for _, p := range rows {
-		for _, step := range p.Runbook {
-			if len(done) >= warmed || done[step.Action] || ctx.Err() != nil {
-				continue
-			}
-			done[step.Action] = true
-			if m, _, err := t.modules.Action(ctx, step.Action); err == nil {
-				_ = to.Prepare(ctx, m.Digest)
-			}
-		}
-	}
-}
-
-// warmed bounds how many actions are prepared before anybody asked.
-const warmed = 16
-
 // serviceConfigs are the services of the configuration, or the demo's.
 func (a *App) serviceConfigs(dir string) map[string]capability.ServiceConfig {
 	if a.o.Demo {

@@ -36,6 +36,7 @@ type Modules struct {
 	RequireSignature bool     `yaml:"require_signature" json:"require_signature,omitempty"` // refuse what no trusted key has signed
 	TrustedKeys      []string `yaml:"trusted_keys" json:"trusted_keys,omitempty"`           // public keys of minisign
 
+	Memory      vigil.Size     `yaml:"memory" json:"memory,omitempty"`             // most that a manifest may want; 0 means 256MiB
 	CompileTime vigil.Duration `yaml:"compile_time" json:"compile_time,omitempty"` // of a processor, for a small upload; 0 means 2s
 }
 
@@ -211,6 +212,9 @@ func (c *Config) Check() error {
 }
 
 func (m Modules) check() error {
+	if m.Memory != 0 && (m.Memory < 1<<20 || m.Memory > 4<<30) {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", "modules.memory: %s: want 1MiB to 4GiB", m.Memory)
+	}
 	if d := m.CompileTime.D(); d != 0 && (d < time.Second || d > time.Hour) {
 		return vigil.Errorf(vigil.Invalid, "config_invalid", "modules.compile_time: %s: want 1s to 1h", m.CompileTime)
 	}

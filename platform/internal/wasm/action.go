@@ -23,6 +23,19 @@ func (e *Engine) Prepare(ctx context.Context, digest string, bytes func() ([]byt
 	return nil
 }
 
+// Hold compiles a module and keeps it, with its first instance, until release
+// is called, so that whoever opens it meanwhile need not wait.
+func (e *Engine) Hold(ctx context.Context, digest string, bytes func() ([]byte, error)) (release func(), err error) {
+	g, err := e.acquire(ctx, digest, source{bytes: bytes})
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		e.drop(context.WithoutCancel(ctx), g)
+		e.release(context.WithoutCancel(ctx), g)
+	}, nil
+}
+
 func (e *Engine) action(ctx context.Context, digest string, bytes func() ([]byte, error)) (*guest, error) {
 	g, err := e.acquire(ctx, digest, source{bytes: bytes})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -101,14 +100,24 @@ func (c *child) verdict(ctx context.Context, err error, end *os.ProcessState) er
 	case errors.Is(context.Cause(ctx), errPatience), status.Signaled() && used > c.limit-c.limit/8:
 		return c.refuse("module_compile_timeout", "module takes longer than %s to compile", c.limit).With("limit", c.limit.String()).
 			Hinted("compiling takes the square of a function's branches: split the largest functions")
-	case status.Signaled(), strings.Contains(string(c.said.text), "out of memory"), strings.Contains(string(c.said.text), "cannot allocate memory"):
-		return c.refuse("module_compile_memory", "module takes more than %d MiB to compile", c.memory>>20).With("limit", c.memory)
 	case end.ExitCode() == exitInvalid:
 		return c.refuse("module_invalid", "module does not compile: %s", said)
 	case end.ExitCode() == exitUnable:
 		return vigil.Errorf(vigil.Internal, "compiler_unavailable", "compile module: %s", said)
+	case c.starved(end):
+		return c.refuse("module_compile_memory", "module takes more than %d MiB to compile", c.memory>>20).With("limit", c.memory)
 	}
 	return c.refuse("module_compile_failed", "module makes the compiler crash: %s", said)
+}
+
+// starved reports whether a child crashed for want of memory: the system killed
+// it, its runtime said so, or it had most of what it may have. A runtime that is
+// given no memory falls over where it stands, and says what it can.
+func (c *child) starved(end *os.ProcessState) bool {
+	status, use := end.Sys().(syscall.WaitStatus), end.SysUsage().(*syscall.Rusage) //nolint:forcetypeassert // as above
+	return status.Signaled() && status.Signal() == syscall.SIGKILL ||
+		bytes.Contains(c.said.text, []byte("out of memory")) || bytes.Contains(c.said.text, []byte("cannot allocate memory")) ||
+		use.Maxrss<<10 > c.memory/2
 }
 
 func (c *child) refuse(code, format string, args ...any) *vigil.Error {

@@ -67,7 +67,7 @@ func compileConfined(ctx context.Context, args []string, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(wazero.NewRuntimeConfigCompiler(), 1<<16).WithCompilationCache(cache))
+	r := wazero.NewRuntimeWithConfig(ctx, limits(wazero.NewRuntimeConfigCompiler(), 1<<16).WithCompilationCache(cache))
 	workers := experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
 	if _, err := r.CompileModule(workers, code); err != nil {
 		return vigil.Errorf(vigil.Invalid, "module_invalid", "%s", firstLine(err))

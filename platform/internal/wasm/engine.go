@@ -14,7 +14,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
-	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -22,7 +21,8 @@ import (
 type Options struct {
 	CacheDir    string        // of compiled modules; made with mode 0700; "" keeps none
 	Log         *slog.Logger  // nil discards
-	MemoryPages uint32        // most memory of one guest, in pages of 64 KiB; 0 means 1024
+	MemoryPages uint32        // most memory of one guest whose manifest wants no more or less, in pages of 64 KiB; 0 means 1024
+	MostMemory  vigil.Size    // most memory that a manifest may want; 0 means 256MiB
 	Memory      int64         // most bytes of all guests together; 0 means 1 GiB
 	Deadline    time.Duration // of one call of a policy; 0 means 500ms
 	PolicyFuel  int64         // of one call of a policy; 0 means 200 million; what a message holds comes on top
@@ -38,6 +38,7 @@ func (o Options) filled() Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.MemoryPages = min(cmp.Or(o.MemoryPages, defaultPages), 1<<16)
+	o.MostMemory = min(cmp.Or(o.MostMemory, mostMemory), 4<<30)
 	o.Memory = cmp.Or(o.Memory, defaultMemory)
 	o.Deadline = cmp.Or(o.Deadline, 500*time.Millisecond)
 	o.PolicyFuel = cmp.Or(o.PolicyFuel, defaultPolicyFuel)
@@ -56,16 +57,17 @@ type Engine struct {
 	memory  budget
 	seats   *seats
 	host    []hostFunc
-	runtime wazero.Runtime
 	cache   wazero.CompilationCache
+	shelf   shelf
 	apart   chan struct{}  // holds whoever has a compiling child
 	refills sync.WaitGroup // goroutines that make spare instances; Close waits
 
-	mu      sync.Mutex
-	guests  map[string]*guest // by digest; guarded by mu
-	tallies map[string]*tally // by digest; guarded by mu
-	clock   uint64            // counts uses, for the least recent; guarded by mu
-	closed  bool              // guarded by mu
+	mu       sync.Mutex
+	guests   map[string]*guest         // by digest; guarded by mu
+	tallies  map[string]*tally         // by digest; guarded by mu
+	runtimes map[uint32]wazero.Runtime // by the most pages of a guest; guarded by mu
+	clock    uint64                    // counts uses, for the least recent; guarded by mu
+	closed   bool                      // guarded by mu
 }
 
 // New makes an engine. Its owner closes it when no call is under way.
@@ -79,30 +81,27 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e := &Engine{
-		o:       o,
-		log:     o.Log,
-		memory:  budget{limit: o.Memory},
-		seats:   newSeats(o.Running),
-		host:    hostFuncs(),
-		cache:   cache,
-		apart:   make(chan struct{}, 1),
-		guests:  map[string]*guest{},
-		tallies: map[string]*tally{},
+		o:        o,
+		log:      o.Log,
+		memory:   budget{limit: o.Memory},
+		seats:    newSeats(o.Running),
+		host:     hostFuncs(),
+		cache:    cache,
+		shelf:    openShelf(o.CacheDir, o.Log),
+		apart:    make(chan struct{}, 1),
+		guests:   map[string]*guest{},
+		tallies:  map[string]*tally{},
+		runtimes: map[uint32]wazero.Runtime{},
 	}
-	e.runtime = wazero.NewRuntimeWithConfig(ctx, e.limits(wazero.NewRuntimeConfigCompiler()).WithCompilationCache(cache))
-	if err := offer(ctx, e.runtime, e.host); err != nil {
+	if _, err := e.runtimeOf(ctx, o.MemoryPages); err != nil { // nearly every guest's
 		return nil, errors.Join(err, e.Close(ctx))
 	}
 	return e, nil
 }
 
-// limits are those of every runtime of this engine. Interruption is left off:
+// limits are those of every runtime. Interruption is left off:
 // the meter's code stops by itself, at a fifteenth of the price.
-func (e *Engine) limits(c wazero.RuntimeConfig) wazero.RuntimeConfig {
-	return runtimeConfig(c, e.o.MemoryPages)
-}
-
-func runtimeConfig(c wazero.RuntimeConfig, pages uint32) wazero.RuntimeConfig {
+func limits(c wazero.RuntimeConfig, pages uint32) wazero.RuntimeConfig {
 	return c.WithMemoryLimitPages(pages).WithDebugInfoEnabled(false).WithCoreFeatures(guestFeatures)
 }
 
@@ -155,7 +154,8 @@ func offer(ctx context.Context, r wazero.Runtime, host []hostFunc) error {
 // exports what the ABI says, compiles, makes an instance that lives, and says
 // the same to its own vectors when it is compiled and interpreted. The errors of a module are Invalid and name section, offset and limit.
 func (e *Engine) Check(ctx context.Context, module []byte) (vigil.Manifest, error) {
-	g, err := e.acquire(ctx, digestOf(module), source{bytes: func() ([]byte, error) { return module, nil }, untrusted: true})
+	from := source{bytes: func() ([]byte, error) { return module, nil }, untrusted: true}
+	g, err := e.acquire(ctx, digestOf(module), from)
 	if err != nil {
 		return vigil.Manifest{}, err
 	}
@@ -164,11 +164,11 @@ func (e *Engine) Check(ctx context.Context, module []byte) (vigil.Manifest, erro
 	if e.proven(g) {
 		return g.manifest, nil
 	}
-	s, err := binary.Inspect(module)
+	c, err := e.checked(g.digest, from)
 	if err != nil {
 		return vigil.Manifest{}, err
 	}
-	if err := e.prove(ctx, g, s.Code); err != nil {
+	if err := e.prove(ctx, g, c.code); err != nil {
 		return vigil.Manifest{}, err
 	}
 	e.mu.Lock()
@@ -202,5 +202,11 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.closed = true
 	e.mu.Unlock()
 	e.refills.Wait()
-	return errors.Join(e.runtime.Close(ctx), e.cache.Close(ctx))
+	var all error
+	e.mu.Lock()
+	for _, r := range e.runtimes {
+		all = errors.Join(all, r.Close(ctx))
+	}
+	e.mu.Unlock()
+	return errors.Join(all, e.cache.Close(ctx))
 }

@@ -20,6 +20,8 @@ type guest struct {
 	digest   string
 	turn     chan struct{} // holds one token: whoever has it compiles; the fields below are written under it
 	compiled wazero.CompiledModule
+	runtime  wazero.Runtime
+	room     uint32 // pages of memory that an instance may have
 	manifest vigil.Manifest
 	pages    int // of memory at the start
 	tally    *tally
@@ -134,39 +136,60 @@ func (e *Engine) release(ctx context.Context, g *guest) {
 // compile checks and compiles a module and makes its first instance, which
 // becomes the spare. The caller has the guest's turn.
 func (e *Engine) compile(ctx context.Context, g *guest, from source) error {
-	module, err := from.bytes()
-	if err != nil {
-		return fmt.Errorf("read module %.19s: %w", g.digest, err)
-	}
-	if have := digestOf(module); have != g.digest {
-		return vigil.Errorf(vigil.Conflict, "module_digest_mismatch", "bytes of module %.19s have digest %.19s", g.digest, have)
-	}
-	s, manifest, err := e.examine(module)
+	start := time.Now()
+	c, err := e.checked(g.digest, from)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	if from.untrusted && e.o.Compiler.Command != nil {
-		if err := e.compileApart(ctx, s.Code); err != nil {
+	if from.untrusted && !c.known && e.o.Compiler.Command != nil {
+		if err := e.compileApart(ctx, c.code); err != nil {
 			return err
 		}
 	}
 	workers := experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
-	compiled, err := e.runtime.CompileModule(workers, s.Code)
+	if g.runtime, err = e.runtimeOf(ctx, c.room); err != nil {
+		return err
+	}
+	compiled, err := g.runtime.CompileModule(workers, c.code)
 	if err != nil {
 		return vigil.Errorf(vigil.Invalid, "module_invalid", "module does not compile: %s", firstLine(err)).With("section", "code")
 	}
-	g.manifest, g.pages, g.tally = manifest, s.Pages, e.tallyOf(g.digest, manifest)
-	first, err := e.instantiate(ctx, g, e.runtime, compiled)
+	g.manifest, g.pages, g.room, g.tally = c.manifest, c.pages, c.room, e.tallyOf(g.digest, c.manifest)
+	first, err := e.instantiate(ctx, g, g.runtime, compiled)
 	if err != nil {
 		_ = compiled.Close(ctx) // documented never to fail
 		return err
 	}
+	if !c.known {
+		e.shelf.put(g.digest, c)
+	}
 	e.mu.Lock()
 	g.compiled, g.spare = compiled, first
 	e.mu.Unlock()
-	e.log.DebugContext(ctx, "module compiled", "module", manifest.Name, "rev", g.digest, "dur", time.Since(start))
+	e.log.DebugContext(ctx, "module compiled", "module", c.manifest.Name, "rev", g.digest, "dur", time.Since(start))
 	return nil
+}
+
+// checked returns a module after its check, from the shelf if it lies there.
+func (e *Engine) checked(digest string, from source) (checked, error) {
+	if c, ok := e.shelf.take(digest); ok {
+		var err error
+		c.room, err = e.fits(c.manifest, c.pages, len(c.code))
+		return c, err
+	}
+	module, err := from.bytes()
+	if err != nil {
+		return checked{}, fmt.Errorf("read module %.19s: %w", digest, err)
+	}
+	if have := digestOf(module); have != digest {
+		return checked{}, vigil.Errorf(vigil.Conflict, "module_digest_mismatch", "bytes of module %.19s have digest %.19s", digest, have)
+	}
+	s, manifest, err := e.examine(module)
+	if err != nil {
+		return checked{}, err
+	}
+	room, err := e.fits(manifest, s.Pages, len(module))
+	return checked{manifest: manifest, pages: s.Pages, room: room, code: s.Code}, err
 }
 
 // examine does all of a check that needs no runtime.
@@ -174,9 +197,6 @@ func (e *Engine) examine(module []byte) (*binary.Shape, vigil.Manifest, error) {
 	s, err := binary.Inspect(module)
 	if err != nil {
 		return nil, vigil.Manifest{}, err
-	}
-	if s.Pages > int(e.o.MemoryPages) {
-		return nil, vigil.Manifest{}, binary.Refuse("module_memory_limit", "memory", len(module), "module starts with %d pages of memory, the limit is %d", s.Pages, e.o.MemoryPages).With("limit", e.o.MemoryPages)
 	}
 	manifest, err := manifestOf(module, s.Manifest)
 	if err != nil {
@@ -221,7 +241,7 @@ func (e *Engine) fresh(ctx context.Context, g *guest) (*instance, error) {
 	if i != nil {
 		return i, nil
 	}
-	return e.instantiate(ctx, g, e.runtime, g.compiled)
+	return e.instantiate(ctx, g, g.runtime, g.compiled)
 }
 
 // refill makes a new spare in the background. The goroutine counts as a user
@@ -236,7 +256,7 @@ func (e *Engine) refill(ctx context.Context, g *guest) {
 	g.making = true
 	ctx = context.WithoutCancel(ctx)
 	e.refills.Go(func() {
-		i, err := e.instantiate(ctx, g, e.runtime, g.compiled)
+		i, err := e.instantiate(ctx, g, g.runtime, g.compiled)
 		if err != nil {
 			e.log.WarnContext(ctx, "no spare instance", "module", g.manifest.Name, "rev", g.digest, "err", err)
 		}

@@ -55,7 +55,7 @@ func (e *Engine) newInstance(g *guest) *instance {
 	w := &world{level: abi.LevelInfo, turn: turn{seats: e.seats}}
 	i := &instance{
 		name: g.manifest.Name, tally: g.tally, strikes: e.o.Strikes, world: w, visit: visit{world: w},
-		tank: e.o.ActionFuel, patience: startTime, limit: uint32(min(uint64(e.o.MemoryPages)*wasmPage, 1<<32-1)),
+		tank: e.o.ActionFuel, patience: startTime, limit: uint32(min(uint64(g.room)*wasmPage, 1<<32-1)),
 	}
 	w.clock, w.random = realClock{time.Now()}, crand.Reader
 	if g.manifest.Kind == vigil.PolicyModule {

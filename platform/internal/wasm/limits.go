@@ -4,6 +4,7 @@ package wasm
 const (
 	wasmPage     = 64 << 10
 	defaultPages = 1024 // 64 MiB
+	mostMemory   = 256 << 20
 
 	defaultMemory = 1 << 30
 )

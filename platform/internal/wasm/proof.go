@@ -30,7 +30,7 @@ func (e *Engine) prove(ctx context.Context, g *guest, code []byte) error {
 	if err != nil {
 		return err
 	}
-	quick, err := e.play(ctx, g, e.runtime, g.compiled, vectors)
+	quick, err := e.play(ctx, g, g.runtime, g.compiled, vectors)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (e *Engine) prove(ctx context.Context, g *guest, code []byte) error {
 
 // interpret plays the vectors in a runtime of its own that compiles nothing.
 func (e *Engine) interpret(ctx context.Context, g *guest, code []byte, vectors []vector) ([]verdict, error) {
-	r := wazero.NewRuntimeWithConfig(ctx, e.limits(wazero.NewRuntimeConfigInterpreter()))
+	r := wazero.NewRuntimeWithConfig(ctx, limits(wazero.NewRuntimeConfigInterpreter(), g.room))
 	defer func() { _ = r.Close(context.WithoutCancel(ctx)) }() // the answers are there, or an error is
 	if err := offer(ctx, r, e.host); err != nil {
 		return nil, err

@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,16 +30,34 @@ func fleet(b *testing.B, n int) [][]byte {
 	return all
 }
 
-// bind opens a policy of each module and gives it settings.
+// bind opens a policy of each module and gives it settings, as many at once as
+// a collector does when it starts.
 func bind(b *testing.B, e *wasm.Engine, modules [][]byte) []*wasm.Policy {
 	b.Helper()
-	all := make([]*wasm.Policy, len(modules))
-	for i, m := range modules {
-		all[i] = open(b, e, m)
-		if err := all[i].Configure(b.Context(), 1, []byte(`{"above":0.8}`)); err != nil {
-			b.Fatal(err)
-		}
+	all, next := make([]*wasm.Policy, len(modules)), atomic.Int64{}
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				m := modules[i]
+				p, err := e.OpenPolicy(b.Context(), digest(m), func() ([]byte, error) { return m, nil })
+				if err == nil {
+					all[i], err = p, p.Configure(b.Context(), 1, []byte(`{"above":0.8}`))
+				}
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
 	}
+	if wg.Wait(); b.Failed() {
+		b.FailNow()
+	}
+	b.Cleanup(func() {
+		for _, p := range all {
+			_ = p.Close(context.Background())
+		}
+	})
 	return all
 }
 
