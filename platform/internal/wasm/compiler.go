@@ -117,7 +117,7 @@ func (c *child) starved(end *os.ProcessState) bool {
 	status, use := end.Sys().(syscall.WaitStatus), end.SysUsage().(*syscall.Rusage) //nolint:forcetypeassert // as above
 	return status.Signaled() && status.Signal() == syscall.SIGKILL ||
 		bytes.Contains(c.said.text, []byte("out of memory")) || bytes.Contains(c.said.text, []byte("cannot allocate memory")) ||
-		use.Maxrss<<10 > c.memory/2
+		use.Maxrss<<10 > c.memory/2 && !bytes.HasPrefix(c.said.text, []byte("panic:"))
 }
 
 func (c *child) refuse(code, format string, args ...any) *vigil.Error {

@@ -5,7 +5,8 @@
 // Package binary reads an upload before the runtime sees a byte, holds every
 // count against a limit, and writes the code that is compiled: metered code,
 // which pays for what it does with fuel and stops when it has none. A call
-// starts with a full tank, and with more for a larger message. At its yield
+// starts with a full tank, and with more for a larger message; what the host does
+// for the guest is paid from the same tank. At its yield
 // points a guest comes by the host, which ends the call if its time is over and
 // gives its seat to a guest that waits; there are fewer seats than processors,
 // so that a collection never waits for all. The memory of all guests together

@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 

@@ -3,6 +3,7 @@ package wasm
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -117,57 +118,122 @@ func logging(ptr, size int64) []byte {
 // growing asks for memory until there is none, and gives up as a C guest does.
 var growing = []byte{0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x47, 0x0d, 0, 0x0b, 0x00, 0x0b}
 
-func TestEval_EndsAHostileCallWithItsCode(t *testing.T) { //nolint:tparallel // sixteen engines at once would be about time
-	t.Parallel()
+// calling calls the first import with these numbers, and drops what it answers.
+func calling(answers bool, args ...int64) (code []byte) {
+	for _, v := range args {
+		code = cat(code, []byte{0x41}, sleb(v))
+	}
+	if code = append(code, 0x10, 0); answers {
+		code = append(code, 0x1a)
+	}
+	return code
+}
+
+// always does something for ever.
+func always(code []byte) []byte {
+	return cat([]byte{0x03, 0x40}, code, []byte{0x0c, 0, 0x0b, 0x00, 0x0b})
+}
+
+// TestEval_StopsAHostileGuestWithItsCode holds the rows of the table of attacks
+// that are about a guest at work: each ends its own call, with its code, within
+// 50 ms, while another policy decides, without a long pause of the collector,
+// and leaves no memory behind.
+func TestEval_StopsAHostileGuestWithItsCode(t *testing.T) { //nolint:paralleltest // it measures time and the process
 	logImport := [][]byte{asmImport("vigil_v1", "log", 5)}
 	reply := func(data ...byte) map[byte][]byte {
 		return map[byte][]byte{11: vec(cat([]byte{0, 0x41}, sleb(2048), []byte{0x0b}, appendUint(nil, uint64(len(data))), data))}
 	}
-	decision := append([]byte{1, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 48)...)
-	foreign := append([]byte(nil), decision...)
-	foreign[8] = 9 // the tenth series of a batch of one
+	foreign := append([]byte{1, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 48)...)
+	foreign[8], foreign[12] = 9, 1 // the tenth series of a batch of one, fires
+	before := resident(t)
 	for name, c := range map[string]struct {
 		a    assembly
 		eval []byte
 		code string
-		kind vigil.Kind
 	}{
-		"infinite loop":        {assembly{}, endless, "guest_fuel", vigil.Invalid},
-		"recursion":            {assembly{}, recursive, "guest_stack", vigil.Invalid},
-		"trap":                 {assembly{}, []byte{0x00, 0x0b}, "guest_trap", vigil.Invalid},
-		"memory":               {assembly{}, growing, "guest_memory", vigil.Invalid},
-		"reply outside":        {assembly{}, answer(0x7fff0000, 1<<16), "guest_bad_pointer", vigil.Invalid},
-		"reply wraps":          {assembly{}, answer(0x7fffffff, 1<<32-1), "guest_bad_pointer", vigil.Invalid},
-		"reply too short":      {assembly{}, answer(0, 7), "guest_bad_reply", vigil.Invalid},
-		"reply count":          {assembly{sections: reply(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0)}, answer(2048, 8), "guest_bad_reply", vigil.Invalid},
-		"reply of no series":   {assembly{sections: reply(foreign...)}, answer(2048, 56), "guest_bad_reply", vigil.Invalid},
-		"out of memory errno":  {assembly{}, cat([]byte{0x42}, sleb(-5), []byte{0x0b}), "guest_memory", vigil.Invalid},
-		"log pointer":          {assembly{imports: logImport, called: 1}, logging(-1, 16), "guest_bad_pointer", vigil.Invalid},
-		"log length":           {assembly{imports: logImport, called: 1}, logging(65535, -1), "guest_bad_pointer", vigil.Invalid},
-		"log pointer and sum":  {assembly{imports: logImport, called: 1}, logging(65530, 16), "guest_bad_pointer", vigil.Invalid},
-		"load outside memory":  {assembly{}, []byte{0x41, 0x7f, 0x29, 0, 0, 0x0b}, "guest_trap", vigil.Invalid},
-		"division by zero":     {assembly{}, []byte{0x42, 1, 0x42, 0, 0x7f, 0x0b}, "guest_trap", vigil.Invalid},
-		"errno nobody defined": {assembly{}, cat([]byte{0x42}, sleb(-99), []byte{0x0b}), "guest_refused", vigil.Invalid},
+		"A22 loops for ever":               {assembly{}, endless, "guest_fuel"},
+		"A22 traps":                        {assembly{}, []byte{0x00, 0x0b}, "guest_trap"},
+		"A22 divides by zero":              {assembly{}, []byte{0x42, 1, 0x42, 0, 0x7f, 0x0b}, "guest_trap"},
+		"A23 calls itself":                 {assembly{}, recursive, "guest_stack"},
+		"A23 calls another that calls it":  {assembly{more: [][]byte{asmBody(nil, []byte{0x41, 0, 0x41, 0, 0x10, 5, 0x1a, 0x0b})}}, []byte{0x10, 6, 0x42, 0, 0x0b}, "guest_stack"},
+		"A24 grows for ever":               {assembly{}, hungry, "guest_fuel"},
+		"A24 grows until there is none":    {assembly{}, growing, "guest_memory"},
+		"A24 grows and fills its memory":   {assembly{}, filling, "guest_memory"},
+		"A24 says it is out of memory":     {assembly{}, cat([]byte{0x42}, sleb(-5), []byte{0x0b}), "guest_memory"},
+		"A25 loads outside memory":         {assembly{}, []byte{0x41, 0x7f, 0x29, 0, 0, 0x0b}, "guest_trap"},
+		"A25 answers outside memory":       {assembly{}, answer(0x7fff0000, 1<<16), "guest_bad_pointer"},
+		"A25 answers a length that wraps":  {assembly{}, answer(0x7fffffff, 1<<32-1), "guest_bad_pointer"},
+		"A25 answers too little":           {assembly{}, answer(0, 7), "guest_bad_reply"},
+		"A25 answers too many decisions":   {assembly{sections: reply(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0)}, answer(2048, 8), "guest_bad_reply"},
+		"A25 logs from outside memory":     {assembly{imports: logImport, called: 1}, logging(-1, 16), "guest_bad_pointer"},
+		"A25 logs four gigabytes":          {assembly{imports: logImport, called: 1}, logging(65535, -1), "guest_bad_pointer"},
+		"A25 logs past the end":            {assembly{imports: logImport, called: 1}, logging(65530, 16), "guest_bad_pointer"},
+		"A27 logs for ever":                {assembly{imports: logImport, called: 1}, always(calling(false, 4, 0, 1000)), "guest_fuel"},
+		"A27 prints for ever":              {assembly{imports: [][]byte{asmImport(wasiModule, "fd_write", 7)}, called: 1, sections: reply(0, 0, 0, 0, 0, 0, 1, 0)}, always(calling(true, 1, 2048, 1, 4096)), "guest_fuel"},
+		"A27 draws numbers for ever":       {assembly{imports: [][]byte{asmImport(wasiModule, "random_get", 8)}, called: 1}, always(calling(true, 0, 65536)), "guest_fuel"},
+		"A32 fires for a series of others": {assembly{sections: reply(foreign...)}, answer(2048, 56), "guest_bad_reply"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEngine(t, Options{MemoryPages: 80})
+			e := newEngine(t, Options{MemoryPages: 80, Strikes: 1 << 30, PolicyFuel: defaultPolicyFuel})
 			c.a.bodies = map[string][]byte{"vigil_eval": c.eval}
-			p := openPolicy(t, e, c.a.bytes(t))
+			module := c.a.bytes(t)
+			p := openPolicy(t, e, module)
 			_, err := p.Eval(t.Context(), ask(1))
-			if vigil.CodeOf(err) != c.code || vigil.KindOf(err) != c.kind {
+			if vigil.CodeOf(err) != c.code || vigil.KindOf(err) != vigil.Invalid {
 				t.Fatalf("Eval = %v (%s), want code %s", err, vigil.CodeOf(err), c.code)
-			}
-			if c.code == "guest_refused" {
-				return // an answer like any other: the instance lives on
 			}
 			if _, err := p.Eval(t.Context(), ask(1)); vigil.CodeOf(err) != "guest_closed" {
 				t.Errorf("the call after = %v, want guest_closed", err)
 			}
-			again := openPolicy(t, e, c.a.bytes(t))
-			if err := again.Configure(t.Context(), 1, nil); err != nil {
+			stopsAtOnce(t, e, module)
+			if err := openPolicy(t, e, module).Configure(t.Context(), 1, nil); err != nil {
 				t.Errorf("a new instance does not work: %v", err)
 			}
 		})
+	}
+	debug.FreeOSMemory()
+	if more := resident(t) - before; more > 64<<20 {
+		t.Errorf("%d MiB more than before", more>>20)
+	}
+}
+
+// keeper keeps what it was asked, as a host must not have to.
+type keeper struct{ asked [][]byte }
+
+func (k *keeper) Call(_ context.Context, op string, req []byte) []byte {
+	k.asked = append(k.asked, []byte(op), req)
+	return []byte(`{"ok":true}`)
+}
+
+// TestRunAction_AnswersWhatWasAskedWhateverTheGuestWritesLater is row A26: what
+// the host has checked is its own copy.
+func TestRunAction_AnswersWhatWasAskedWhateverTheGuestWritesLater(t *testing.T) {
+	t.Parallel()
+	const text = `fact{"ok":true}{"ok":true}`
+	module := assembly{
+		kind: vigil.ActionModule, imports: [][]byte{asmImport("vigil_v1", "call", 6)}, called: 1,
+		bodies: map[string][]byte{"vigil_run": cat(
+			calling(true, 2048, 4, 2052, 11),                                   // operation fact, request {"ok":true}
+			[]byte{0x41}, sleb(2048), []byte{0x41, 1, 0x41, 15, 0xfc, 0x0b, 0}, // memory.fill over both
+			calling(true, 2048, 4, 2052, 11),
+			answer(2063, 11),
+		)},
+		sections: map[byte][]byte{11: vec(cat([]byte{0, 0x41}, sleb(2048), []byte{0x0b}, appendUint(nil, uint64(len(text))), []byte(text)))},
+	}.bytes(t)
+	host := &keeper{}
+	out, _, err := newEngine(t, Options{}).RunAction(t.Context(), digestOf(module), func() ([]byte, error) { return module, nil }, vigil.ActionInput{}, host)
+	if err != nil || !out.OK || len(host.asked) != 4 || string(host.asked[0])+string(host.asked[1]) != text[:15] {
+		t.Errorf("run = %+v, %v, asked %q", out, err, host.asked)
+	}
+}
+
+func TestEval_TakesARefusalAsAnAnswer(t *testing.T) {
+	t.Parallel()
+	p := openPolicy(t, newEngine(t, Options{}), assembly{bodies: map[string][]byte{"vigil_eval": cat([]byte{0x42}, sleb(-99), []byte{0x0b})}}.bytes(t))
+	for range 2 { // the instance lives on
+		if _, err := p.Eval(t.Context(), ask(1)); vigil.CodeOf(err) != "guest_refused" {
+			t.Errorf("Eval = %v", err)
+		}
 	}
 }
 

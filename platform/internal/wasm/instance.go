@@ -87,6 +87,7 @@ func (e *Engine) instantiate(ctx context.Context, g *guest, r wazero.Runtime, co
 	}
 	i.mod, i.mem, i.buffer = mod, memory{mod.Memory()}, mod.ExportedFunction(abi.ExportBuffer)
 	i.fuel, _ = i.mod.ExportedGlobal(binary.FuelGlobal).(api.MutableGlobal)
+	i.world.fuel = i.fuel
 	i.frames = i.mod.ExportedGlobal(binary.StackGlobal)
 	if start := i.mod.ExportedFunction(abi.ExportInitialize); start != nil {
 		if _, err := i.call(ctx, start); err != nil {

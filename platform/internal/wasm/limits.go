@@ -16,6 +16,8 @@ const (
 const (
 	defaultPolicyFuel = 200_000_000
 	defaultActionFuel = 5_000_000_000
+	fuelPerCall       = 8192 // of a host function, which takes up to a microsecond
+	fuelPerMoved      = 16   // byte that a host function takes or gives
 	fuelPerByte       = 4096 // of the message that the guest is called with, and of replies to its host calls
 )
 

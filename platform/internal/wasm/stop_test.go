@@ -3,11 +3,12 @@ package wasm
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,38 +29,78 @@ func bomb(t testing.TB, body []byte) []byte {
 	return assembly{bodies: map[string][]byte{"vigil_eval": body}}.bytes(t)
 }
 
-func TestEval_StopsABombWithinFiftyMilliseconds(t *testing.T) { //nolint:paralleltest // it measures time
-	e := newEngine(t, Options{Strikes: 100})
-	for name, body := range map[string][]byte{"loop": endless, "recursion": recursive, "allocation": hungry} {
-		var took []time.Duration
-		for range 5 {
-			p := openPolicy(t, e, bomb(t, body))
-			took = append(took, processor(t, func() {
-				if _, err := p.Eval(t.Context(), ask(1)); err == nil {
-					t.Errorf("%s: no error", name)
-				}
-			}))
+// The promise of a stop, and how often a busy machine may break it.
+const (
+	stopWithin  = 50 * time.Millisecond
+	pauseWithin = 5 * time.Millisecond
+	attempts    = 40
+)
+
+// stopsAtOnce evaluates a bomb beside a good policy, with a collection in the
+// middle, until it was stopped in time once: what is promised is what Vigil
+// takes, and another process may take the rest.
+func stopsAtOnce(t *testing.T, e *Engine, module []byte) {
+	t.Helper()
+	var took, pause time.Duration
+	start := time.Now()
+	decided := meanwhile(t, e, func() {
+		for range attempts {
+			if time.Since(start) > 20*time.Second {
+				break // it is not the machine
+			}
+			if took, pause = stopped(t, e, module); took <= stopWithin && pause <= pauseWithin {
+				return
+			}
 		}
-		slices.Sort(took)
-		t.Logf("%s: %s", name, took)
-		if took[0] > 50*time.Millisecond { // the others are a cold cache's
-			t.Errorf("%s: stopped after %s", name, took)
-		}
+		t.Errorf("%d times, the last time stopped after %s with a pause of %s, want %s and %s", attempts, took, pause, stopWithin, pauseWithin)
+	})
+	if decided == 0 {
+		t.Error("another policy could not decide meanwhile")
 	}
 }
 
-// processor is how long f kept a processor busy: the clock on the wall would
-// count what other processes of a busy machine do meanwhile.
-func processor(t *testing.T, f func()) time.Duration {
+// stopped returns how long a bomb ran, and how long the world stood still for a
+// collection meanwhile.
+func stopped(t *testing.T, e *Engine, module []byte) (took, pause time.Duration) {
+	t.Helper()
+	p := openPolicy(t, e, module)
+	done := make(chan time.Duration, 1)
+	go func() {
+		done <- elapsed(t, func() {
+			if _, err := p.Eval(context.Background(), ask(1)); err == nil {
+				t.Error("a bomb came to an end of its own")
+			}
+		})
+	}()
+	once := true
+	_, all := pauses(func() bool { once = !once; return !once })
+	took = <-done
+	return took, slices.Max(all)
+}
+
+// elapsed is the time on the wall that f took, without the time in which its
+// thread was ready to run and other processes had all processors.
+func elapsed(t *testing.T, f func()) time.Duration {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const thisThread = 1 // RUSAGE_THREAD
-	var before, after syscall.Rusage
-	if err := errors.Join(syscall.Getrusage(thisThread, &before), func() error { f(); return syscall.Getrusage(thisThread, &after) }()); err != nil {
-		t.Fatal(err)
+	waited, start := queued(t), time.Now()
+	f()
+	return time.Since(start) - (queued(t) - waited)
+}
+
+// queued is how long this thread was ready to run and did not.
+func queued(t *testing.T) time.Duration {
+	t.Helper()
+	b, err := os.ReadFile("/proc/thread-self/schedstat")
+	if err != nil {
+		return 0 // a kernel that does not count it
 	}
-	return time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+	var ran, waited int64
+	if _, err := fmt.Sscan(string(b), &ran, &waited); err != nil {
+		t.Error(err)
+	}
+	return time.Duration(waited)
 }
 
 func TestEval_EndsAtItsDeadlineWhateverItsFuel(t *testing.T) {
@@ -101,15 +142,36 @@ func TestEval_AllocatesNothing(t *testing.T) { //nolint:paralleltest // it count
 	}
 }
 
-// TestEngine_AnEndlessGuestLeavesOthersAlone runs a loop without end, with only
-// its deadline to stop it, beside a good guest on one seat, and collects
+// TestEngine_AnEndlessGuestLeavesOthersAlone runs a loop that ends at its
+// deadline long before its fuel, beside a good guest on one seat, and collects
 // garbage all the while.
 func TestEngine_AnEndlessGuestLeavesOthersAlone(t *testing.T) { //nolint:paralleltest // it measures time
 	before := goleak.IgnoreCurrent()
-	e, err := New(t.Context(), Options{Deadline: 300 * time.Millisecond, PolicyFuel: forever, Running: 1})
+	e, err := New(t.Context(), Options{Deadline: 300 * time.Millisecond, PolicyFuel: 20 * defaultPolicyFuel, Running: 1, Strikes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
+	var served int
+	var typical time.Duration
+	for range 10 {
+		if served, typical = beside(t, e); served >= 10 && typical <= pauseWithin || t.Failed() {
+			break // a busy machine stood still before, not Vigil
+		}
+	}
+	t.Logf("%d calls of another guest, a typical pause %s", served, typical)
+	if served < 10 || typical > pauseWithin {
+		t.Errorf("%d calls of another guest meanwhile, a typical pause of %s", served, typical)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	goleak.VerifyNone(t, before)
+}
+
+// beside calls a good guest while an endless one runs, and returns how often it
+// answered and the median pause of the collections in between.
+func beside(t *testing.T, e *Engine) (served int, typical time.Duration) {
+	t.Helper()
 	bad, good := openPolicy(t, e, bomb(t, endless)), openPolicy(t, e, assembly{}.bytes(t))
 	if _, err := good.Eval(t.Context(), ask(1)); err != nil {
 		t.Fatal(err)
@@ -121,7 +183,7 @@ func TestEngine_AnEndlessGuestLeavesOthersAlone(t *testing.T) { //nolint:paralle
 		stop.Store(true)
 		done <- err
 	}()
-	served, collections := pauses(func() bool {
+	served, all := pauses(func() bool {
 		if _, err := good.Eval(t.Context(), ask(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -130,16 +192,14 @@ func TestEngine_AnEndlessGuestLeavesOthersAlone(t *testing.T) { //nolint:paralle
 	if err := <-done; vigil.CodeOf(err) != "guest_deadline" {
 		t.Errorf("endless guest: %v", err)
 	}
-	slices.Sort(collections)
-	quick := collections[len(collections)/4]
-	t.Logf("%d calls of another guest meanwhile; %d collections, pauses: quickest quarter %s, longest %s", served, len(collections), quick, collections[len(collections)-1])
-	if served < 10 || quick > 5*time.Millisecond { // the longer ones are a busy machine's
-		t.Errorf("%d calls of another guest, the quickest quarter of the pauses up to %s", served, quick)
-	}
-	if err := errors.Join(bad.Close(t.Context()), good.Close(t.Context()), e.Close(t.Context())); err != nil {
+	if err := errors.Join(bad.Close(t.Context()), good.Close(t.Context())); err != nil {
 		t.Error(err)
 	}
-	goleak.VerifyNone(t, before)
+	slices.Sort(all)
+	if len(all) == 0 {
+		return served, 0
+	}
+	return served, all[len(all)/2]
 }
 
 // pauses runs work and a collection in turn until work says false, and returns

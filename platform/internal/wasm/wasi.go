@@ -99,7 +99,7 @@ func wasiTime(_ context.Context, w *world, mem memory, args []uint64) uint64 {
 
 // wasiWrite takes standard output and error into the log; there are no other
 // descriptors.
-func wasiWrite(_ context.Context, w *world, mem memory, args []uint64) uint64 {
+func wasiWrite(ctx context.Context, w *world, mem memory, args []uint64) uint64 {
 	if fd := uint32(args[0]); fd != 1 && fd != 2 {
 		return wasiBadFD
 	}
@@ -111,6 +111,7 @@ func wasiWrite(_ context.Context, w *world, mem memory, args []uint64) uint64 {
 	written := uint64(0)
 	for ; len(vectors) > 0; vectors = vectors[8:] {
 		ptr, size := binary.LittleEndian.Uint32(vectors), binary.LittleEndian.Uint32(vectors[4:])
+		w.pay(ctx, fuelPerMoved*int64(size))
 		w.log.write(mem.view(uint64(ptr), uint64(size)))
 		written += uint64(size)
 	}
@@ -118,11 +119,12 @@ func wasiWrite(_ context.Context, w *world, mem memory, args []uint64) uint64 {
 	return wasiOK
 }
 
-func wasiRandom(_ context.Context, w *world, mem memory, args []uint64) uint64 {
+func wasiRandom(ctx context.Context, w *world, mem memory, args []uint64) uint64 {
 	size := uint32(args[1])
 	if size > maxRandom {
 		return wasiInvalid
 	}
+	w.pay(ctx, fuelPerMoved*int64(size))
 	if _, err := io.ReadFull(w.random, mem.view(uint64(uint32(args[0])), uint64(size))); err != nil {
 		return wasiIO
 	}

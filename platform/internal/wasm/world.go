@@ -7,6 +7,7 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 
+	meter "github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -31,6 +32,23 @@ type world struct {
 	deadline int64  // unix nanoseconds
 	level    int32  // the least important log level that is kept
 	turn     turn   // the call under way
+	fuel     api.MutableGlobal
+}
+
+// pay takes fuel for what the host does for the guest, or a guest that does
+// nothing but ask would cost a thousand times what it pays for. Like the guest's
+// own payments it yields where it passes a multiple of binary.YieldEvery, which
+// the guest would now miss.
+func (w *world) pay(ctx context.Context, units int64) {
+	before := int64(w.fuel.Get())
+	after := before - units
+	w.fuel.Set(uint64(after))
+	if after < 0 {
+		panic(trap("guest_trap", "out of fuel")) // the tank says why
+	}
+	if (before^after)/meter.YieldEvery != 0 {
+		w.turn.yield(ctx)
+	}
 }
 
 type worldKey struct{}
@@ -64,6 +82,9 @@ func (f hostFunc) goFunc() api.GoModuleFunc {
 		w, ok := ctx.Value(worldKey{}).(*world)
 		if !ok {
 			panic(trap("guest_trap", "host function called outside a call"))
+		}
+		if f.module != meter.YieldModule {
+			w.pay(ctx, fuelPerCall)
 		}
 		result := f.call(ctx, w, memory{mod.Memory()}, stack)
 		if f.sig.Results != "" {
