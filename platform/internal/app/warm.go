@@ -56,20 +56,25 @@ func (t *tenant) bind(ctx context.Context) error {
 	}
 	close(digests)
 	var wg sync.WaitGroup
+	held := make(chan func(), bound)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for digest := range digests {
 				release, err := t.engine.Hold(ctx, digest, func() ([]byte, error) { return t.modules.Bytes(ctx, digest) })
 				if err == nil {
-					defer release()
+					held <- release
 				}
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(opening):
 			}
 		})
 	}
 	wg.Wait()
+	select {
+	case <-ctx.Done():
+	case <-time.After(opening):
+	}
+	close(held)
+	for release := range held {
+		release()
+	}
 	return nil
 }

@@ -17,10 +17,10 @@ import (
 
 // TestUpload_OfAnAttackIsAProblemWithSectionAndOffset posts every attack, and a
 // compile bomb, to a collector, which answers others all the while.
-func TestUpload_OfAnAttackIsAProblemWithSectionAndOffset(t *testing.T) {
+func TestUpload_OfAnAttackIsAProblemWithSectionAndOffset(t *testing.T) { //nolint:tparallel // one collector takes one after the other
 	t.Parallel()
 	conf := config.Default()
-	conf.Data, conf.Listen, conf.Modules.CompileTime = t.TempDir(), "127.0.0.1:0", vigil.Duration(time.Second)
+	conf.Data, conf.Listen, conf.Modules.CompileTime = t.TempDir(), "127.0.0.1:0", vigil.Duration(wasm.Slowdown*time.Second)
 	a, err := app.Start(t.Context(), app.Options{
 		Config: conf, Collector: true, Cache: t.TempDir(), Compiler: []string{os.Args[0], "compile-apart"},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
@@ -28,7 +28,7 @@ func TestUpload_OfAnAttackIsAProblemWithSectionAndOffset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Stop(t.Context()) //nolint:errcheck // the test is over
+	defer a.Stop(t.Context())
 	attacks := append(wasm.Attacks(t), wasm.Attack{
 		Name: "A21 a compile bomb within every limit", Code: "module_compile_timeout", Section: "code", Module: wasm.CompileBomb(t), Limit: true,
 	})
