@@ -153,7 +153,7 @@ func TestEngine_AnEndlessGuestLeavesOthersAlone(t *testing.T) { //nolint:paralle
 	}
 	var served int
 	var typical time.Duration
-	for range 10 {
+	for range attempts {
 		if served, typical = beside(t, e); served >= 10 && typical <= pauseWithin || t.Failed() {
 			break // a busy machine stood still before, not Vigil
 		}
