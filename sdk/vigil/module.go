@@ -28,8 +28,8 @@ type Manifest struct {
 	Idempotent  bool            `json:"idempotent,omitempty"`
 	Requires    []Requirement   `json:"requires,omitempty"`
 	Limits      Limits          `json:"limits,omitzero"`
-	// Vectors are test cases of a policy, as the SDK's policytest reads them. An
-	// upload plays them compiled and interpreted and compares.
+	// Vectors are test cases, as the SDK's policytest or actiontest reads them.
+	// An upload plays them compiled and interpreted and compares.
 	Vectors []json.RawMessage `json:"vectors,omitempty"`
 }
 

@@ -60,7 +60,7 @@ func Build(ctx context.Context, dir, out string) error {
 	if err != nil {
 		return err
 	}
-	if manifest.Vectors, err = readVectors(dir, manifest.Kind); err != nil {
+	if manifest.Vectors, err = readVectors(dir); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(out), ".build-*")

@@ -13,13 +13,10 @@ import (
 // maxVectorBytes is the room for vectors in a manifest.
 const maxVectorBytes = 40 << 10
 
-// readVectors reads the vectors in a policy's testdata, in the order of their
+// readVectors reads the vectors in a module's testdata, in the order of their
 // names and without spaces, for the proof at its upload. What finds no room is
 // left to vigil module test, which plays all of them.
-func readVectors(dir string, kind vigil.ModuleKind) ([]json.RawMessage, error) {
-	if kind != vigil.PolicyModule {
-		return nil, nil
-	}
+func readVectors(dir string) ([]json.RawMessage, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "testdata", "*.json")) // sorted
 	if err != nil {
 		return nil, fmt.Errorf("look for vectors in %s: %w", dir, err)

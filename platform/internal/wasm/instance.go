@@ -75,8 +75,12 @@ func (i *instance) feed(size int) {
 }
 
 // instantiate makes an instance and tries its buffer.
-func (e *Engine) instantiate(ctx context.Context, g *guest, r wazero.Runtime, compiled wazero.CompiledModule) (_ *instance, err error) {
-	i := e.newInstance(g)
+func (e *Engine) instantiate(ctx context.Context, g *guest, r wazero.Runtime, compiled wazero.CompiledModule) (*instance, error) {
+	return e.start(ctx, e.newInstance(g), g, r, compiled)
+}
+
+// start gives an instance that was set up its guest.
+func (e *Engine) start(ctx context.Context, i *instance, g *guest, r wazero.Runtime, compiled wazero.CompiledModule) (_ *instance, err error) {
 	if i.space, err = e.memory.reserve(uint64(g.pages)*wasmPage, uint64(i.limit)); err != nil {
 		i.close(ctx)
 		return nil, err

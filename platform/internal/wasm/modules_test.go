@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -197,4 +198,17 @@ func TestRestartService_TellsARefusal(t *testing.T) {
 	if err != nil || out.OK || out.Code != "capability_denied" {
 		t.Errorf("run = %+v, %v", out, err)
 	}
+}
+
+// TestRestartService_CarriesItsVectors shows that the proof has something to
+// play, and what it costs.
+func TestRestartService_CarriesItsVectors(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	manifest, err := engine(t, wasm.Options{}).Check(t.Context(), build(t, restartDir))
+	files, globErr := filepath.Glob(filepath.Join(restartDir, "testdata", "*.json"))
+	if err != nil || globErr != nil || len(files) == 0 || len(manifest.Vectors) != len(files) {
+		t.Errorf("%d vectors of %d, %v", len(manifest.Vectors), len(files), err)
+	}
+	t.Logf("checked in %v", time.Since(start))
 }

@@ -18,36 +18,54 @@ import (
 // maxProofSamples bounds the samples of one vector.
 const maxProofSamples = 100_000
 
-// prove plays the vectors of a policy's manifest in two instances, one of
-// compiled code and one that is interpreted, and compares what they say. A
-// defect of the compiler that this module meets shows here, and so does a
-// guest whose answers do not follow from what it is asked.
+// prove plays the vectors of a manifest twice, on compiled code and on code
+// that is interpreted, and compares what the guest says. A defect of the
+// compiler that this module meets shows here, and so does a guest whose answers
+// do not follow from what it is asked.
 func (e *Engine) prove(ctx context.Context, g *guest, code []byte) error {
-	if g.manifest.Kind != vigil.PolicyModule || len(g.manifest.Vectors) == 0 {
+	if len(g.manifest.Vectors) == 0 {
 		return nil
 	}
-	vectors, err := readVectors(g.manifest.Vectors)
+	mark := e.proofMark(g.digest, code)
+	if marked(mark) {
+		return nil
+	}
+	play, err := e.player(g)
 	if err != nil {
 		return err
 	}
-	quick, err := e.play(ctx, g, g.runtime, g.compiled, vectors)
+	quick, err := play(ctx, g.runtime, g.compiled)
 	if err != nil {
 		return err
 	}
-	slow, err := e.interpret(ctx, g, code, vectors)
+	slow, err := e.interpret(ctx, g, code, play)
 	if err != nil {
 		return err
 	}
-	for i := range vectors {
+	for i := range quick {
 		if !quick[i].equal(slow[i]) {
 			return vigil.Errorf(vigil.Invalid, "module_divergent", "vector %d gives %s when compiled and %s when interpreted", i, quick[i], slow[i]).With("vector", i)
 		}
 	}
+	e.markProven(ctx, mark)
 	return nil
 }
 
+// player plays all vectors of a guest on code in a runtime.
+type player func(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule) ([]verdict, error)
+
+func (e *Engine) player(g *guest) (player, error) {
+	if g.manifest.Kind == vigil.ActionModule {
+		return e.actionPlayer(g)
+	}
+	vectors, err := readVectors(g.manifest.Vectors)
+	return func(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule) ([]verdict, error) {
+		return e.play(ctx, g, r, compiled, vectors)
+	}, err
+}
+
 // interpret plays the vectors in a runtime of its own that compiles nothing.
-func (e *Engine) interpret(ctx context.Context, g *guest, code []byte, vectors []vector) ([]verdict, error) {
+func (e *Engine) interpret(ctx context.Context, g *guest, code []byte, play player) ([]verdict, error) {
 	r := wazero.NewRuntimeWithConfig(ctx, limits(wazero.NewRuntimeConfigInterpreter(), g.room))
 	defer func() { _ = r.Close(context.WithoutCancel(ctx)) }() // the answers are there, or an error is
 	if err := offer(ctx, r, e.host); err != nil {
@@ -57,22 +75,26 @@ func (e *Engine) interpret(ctx context.Context, g *guest, code []byte, vectors [
 	if err != nil {
 		return nil, vigil.Errorf(vigil.Invalid, "module_invalid", "module cannot be interpreted: %s", firstLine(err)).With("section", "code")
 	}
-	return e.play(ctx, g, r, compiled, vectors)
+	return play(ctx, r, compiled)
 }
 
 // verdict is what an instance said to one vector.
 type verdict struct {
 	judgements []flow.Judgement
 	refused    string // the code of the refusal of the settings
+	did        string // an action's output and calls, as JSON
 }
 
 func (v verdict) equal(w verdict) bool {
-	return v.refused == w.refused && slices.Equal(v.judgements, w.judgements)
+	return v.refused == w.refused && v.did == w.did && slices.Equal(v.judgements, w.judgements)
 }
 
 func (v verdict) String() string {
 	if v.refused != "" {
 		return v.refused
+	}
+	if v.did != "" {
+		return cut(v.did, maxMessage)
 	}
 	return fmt.Sprintf("%d decisions %.200v", len(v.judgements), v.judgements)
 }

@@ -74,7 +74,7 @@ func (s Scale) WeighAction(ctx context.Context, run Run, with json.RawMessage) (
 	target := vigil.Target{Kind: "service", Name: "web"}
 	in := vigil.ActionInput{Remediation: "rem-bench", Attempt: 1, Target: target, Reason: "bench", With: with, DryRun: true}
 	do := func() error {
-		world := World{actiontest.NewWorld(vigil.ServiceStatus{Service: "web", Driver: "command", Up: true, PID: 41})}
+		world := World{World: actiontest.NewWorld(vigil.ServiceStatus{Service: "web", Driver: "command", Up: true, PID: 41})}
 		_, _, err := run(ctx, in, world)
 		return err
 	}
