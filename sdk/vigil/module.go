@@ -24,7 +24,7 @@ type Manifest struct {
 	Version     string          `json:"version"`
 	Description string          `json:"description,omitempty"`
 	Licence     string          `json:"licence,omitempty"`
-	Settings    json.RawMessage `json:"settings,omitempty"` // JSON Schema
+	Settings    json.RawMessage `json:"settings,omitempty"` // JSON Schema, draft 2020-12; of an action, of its parameters
 	Idempotent  bool            `json:"idempotent,omitempty"`
 	Requires    []Requirement   `json:"requires,omitempty"`
 	Limits      Limits          `json:"limits,omitzero"`
@@ -49,19 +49,20 @@ type Requirement struct {
 // Module is an uploaded module as the registry knows it. Its name is the
 // digest of its bytes; name and version are labels.
 type Module struct {
-	Digest     string        `json:"digest"` // sha256:…
-	Name       string        `json:"name"`
-	Version    string        `json:"version"`
-	Kind       ModuleKind    `json:"kind"`
-	Requires   []Requirement `json:"requires"`
-	Idempotent bool          `json:"idempotent,omitempty"`
-	Size       int           `json:"size"`
-	BuiltIn    bool          `json:"built_in,omitempty"`
-	UploadedAt time.Time     `json:"uploaded_at"`
-	UploadedBy string        `json:"uploaded_by"`
-	SignedBy   string        `json:"signed_by,omitempty"` // number of the trusted key that signed it
-	UsedBy     []string      `json:"used_by,omitempty"`   // what would break without it, for example policy cpu-high
-	Cost       *ModuleCost   `json:"cost,omitempty"`      // nil if it has not run since this process began
+	Digest     string          `json:"digest"` // sha256:…
+	Name       string          `json:"name"`
+	Version    string          `json:"version"`
+	Kind       ModuleKind      `json:"kind"`
+	Requires   []Requirement   `json:"requires"`
+	Settings   json.RawMessage `json:"settings,omitempty"` // JSON Schema, from the manifest
+	Idempotent bool            `json:"idempotent,omitempty"`
+	Size       int             `json:"size"`
+	BuiltIn    bool            `json:"built_in,omitempty"`
+	UploadedAt time.Time       `json:"uploaded_at"`
+	UploadedBy string          `json:"uploaded_by"`
+	SignedBy   string          `json:"signed_by,omitempty"` // number of the trusted key that signed it
+	UsedBy     []string        `json:"used_by,omitempty"`   // what would break without it, for example policy cpu-high
+	Cost       *ModuleCost     `json:"cost,omitempty"`      // nil if it has not run since this process began
 }
 
 // ModuleCost is what a module's guests have cost since their process began.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/techmedaddy/vigil/platform/internal/schema"
 	"github.com/techmedaddy/vigil/platform/internal/wasm"
 	"github.com/techmedaddy/vigil/platform/internal/wasm/binary"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -23,6 +24,7 @@ type inspected struct {
 	Pages     int            `json:"pages"` // of memory at the start, 64 KiB each
 	Room      vigil.Size     `json:"room"`  // the most memory that an instance may have
 	Functions int            `json:"functions"`
+	Settings  []schema.Row   `json:"settings"`
 	Imports   []link         `json:"imports"`
 	Exports   []link         `json:"exports"`
 }
@@ -78,7 +80,7 @@ func inspectModule(code []byte) (inspected, error) {
 	sum := sha256.Sum256(code)
 	got := inspected{
 		Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: len(code), Pages: shape.Pages, Functions: shape.Facts.Functions,
-		Imports: []link{}, Exports: []link{},
+		Settings: []schema.Row{}, Imports: []link{}, Exports: []link{},
 	}
 	for _, im := range shape.Imports {
 		got.Imports = append(got.Imports, link{im.Module + "." + im.Name, signatureText(shape.Types[im.Type])})
@@ -86,8 +88,15 @@ func inspectModule(code []byte) (inspected, error) {
 	for _, ex := range shape.Exports {
 		got.Exports = append(got.Exports, link{ex.Name, exportText(shape, ex)})
 	}
-	if shape.Manifest != nil {
-		got.Manifest, err = vigil.ParseManifest(shape.Manifest)
+	if shape.Manifest == nil {
+		return got, nil
+	}
+	if got.Manifest, err = vigil.ParseManifest(shape.Manifest); err != nil {
+		return got, err
+	}
+	settings, err := schema.Parse(got.Manifest.Settings)
+	if err == nil {
+		got.Settings = settings.Rows()
 	}
 	if err == nil {
 		got.Room, err = wasm.Options{}.Room(got.Manifest)
@@ -122,8 +131,9 @@ func inspectRows(w io.Writer, m inspected) {
 	}
 	row(w, "DIGEST", m.Digest)
 	row(w, "SIZE", fmt.Sprintf("%d bytes, %d functions, %d pages of memory at the start, at most %s", m.Size, m.Functions, m.Pages, m.Room))
-	if len(m.Manifest.Settings) > 0 {
-		row(w, "SETTINGS", string(m.Manifest.Settings))
+	row(w, "VECTORS", fmt.Sprintf("%d, played at every upload", len(m.Manifest.Vectors)))
+	for _, s := range m.Settings {
+		row(w, "SETTING", s.Name, s.Type, orDash(s.Doc))
 	}
 	for _, r := range m.Manifest.Requires {
 		row(w, "ASKS FOR", fmt.Sprintf("%s on %s, %s", r.Capability, r.Target, r.Why))

@@ -16,6 +16,7 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/policy"
 	"github.com/techmedaddy/vigil/platform/internal/promql"
 	"github.com/techmedaddy/vigil/platform/internal/remedy"
+	"github.com/techmedaddy/vigil/platform/internal/schema"
 	"github.com/techmedaddy/vigil/platform/internal/sqlite"
 	"github.com/techmedaddy/vigil/platform/internal/wasm"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -76,7 +77,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.goes(ctx, "remedy", a.cancel, t.healer.Run)
 
 	t.policies, err = policy.Open(ctx, policy.Options{
-		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher,
+		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher, Settings: schema.Check,
 		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/techmedaddy/vigil/platform/internal/schema"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -61,6 +62,9 @@ func Build(ctx context.Context, dir, out string) error {
 		return err
 	}
 	if manifest.Vectors, err = readVectors(dir); err != nil {
+		return err
+	}
+	if manifest.Settings, err = settingsOf(dir, manifest); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(out), ".build-*")
@@ -115,6 +119,23 @@ func compile(ctx context.Context, dir, out string) error {
 func tail(said []byte) string {
 	said = said[max(0, len(said)-maxSource):]
 	return strings.ToValidUTF8(string(bytes.TrimSpace(said)), "")
+}
+
+// settingsOf is the schema of a module's settings: what its source in Go says,
+// under what module.yaml adds. One that the collector would refuse is refused.
+func settingsOf(dir string, m vigil.Manifest) (json.RawMessage, error) {
+	source, err := schema.FromGo(dir)
+	if err != nil {
+		return nil, err
+	}
+	doc := m.Settings
+	if source != nil {
+		if doc, err = schema.Join(source, m.Settings); err != nil {
+			return nil, err
+		}
+	}
+	_, err = schema.Parse(doc)
+	return doc, err
 }
 
 // Embed appends the manifest to a module as canonical JSON: fields in the

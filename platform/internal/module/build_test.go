@@ -51,6 +51,21 @@ func TestBuild_EmbedsTheManifestAsCanonicalJSON(t *testing.T) {
 	}
 }
 
+func TestBuild_WritesTheSchemaOfTheSettingsStruct(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../modules/policies/threshold/threshold.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := source(t, map[string]string{"module.yaml": "settings: {anyOf: [{required: [above]}]}\n" + strings.Split(manifest, "settings:")[0], "t.go": string(text)})
+	got, err := module.SettingsOf(dir)
+	want := `{"$schema":"https://json-schema.org/draft/2020-12/schema","additionalProperties":false,"anyOf":[{"required":["above"]}],"properties":{` +
+		`"above":{"description":"fire above this value","type":"number"},"below":{"description":"fire below this value","type":"number"}},"type":"object"}`
+	if err != nil || string(got) != want {
+		t.Errorf("SettingsOf = %s, %v, want %s", got, err, want)
+	}
+}
+
 func TestBuild_SaysWhatIsWrongAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	f := func(files map[string]string, code, message string) {
@@ -69,5 +84,8 @@ func TestBuild_SaysWhatIsWrongAndWritesNothing(t *testing.T) {
 	f(map[string]string{"module.yaml": manifest + "name: again\n"}, "module_manifest", "name")
 	f(map[string]string{"module.yaml": strings.Replace(manifest, "1.2.3", "1.2", 1)}, "module_manifest", "version")
 	f(map[string]string{"module.yaml": strings.Replace(manifest, "policy", "poem", 1)}, "module_manifest", "poem")
+	f(map[string]string{"module.yaml": strings.Replace(manifest, "a: {type: number}", "a: {format: email}", 1)}, "module_schema", "settings.a")
+	f(map[string]string{"module.yaml": manifest, "small.go": "package main\n\nfunc (p P) Evaluate(b policy.Batch, s S, out *policy.Decisions) {}\n\ntype S struct{}\n"}, "module_settings", `the struct in the source has not`)
+	f(map[string]string{"module.yaml": manifest, "small.go": "package main\n\nfunc {"}, "module_build", "small.go:3")
 	f(map[string]string{"module.yaml": manifest, "go.mod": "module small\n\ngo 1.26\n", "small.go": "package main\n\nfunc main() { undefined() }\n"}, "module_build", "undefined")
 }

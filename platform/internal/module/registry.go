@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/schema"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -112,7 +113,7 @@ func (r *Registry) Upload(ctx context.Context, u flow.Upload) (_ vigil.Module, k
 	}
 	row := flow.ModuleRow{Manifest: manifest, Wasm: u.Wasm, Module: vigil.Module{
 		Digest: digest, Name: manifest.Name, Version: manifest.Version, Kind: manifest.Kind,
-		Requires: manifest.Requires, Idempotent: manifest.Idempotent,
+		Requires: manifest.Requires, Settings: manifest.Settings, Idempotent: manifest.Idempotent,
 		Size: len(u.Wasm), BuiltIn: u.BuiltIn, UploadedAt: r.now(), UploadedBy: u.By, SignedBy: signer,
 	}}
 	return r.put(ctx, row)
@@ -128,7 +129,9 @@ func (r *Registry) admit(ctx context.Context, u flow.Upload) (m vigil.Manifest, 
 	if signer, err = r.trust.judge(u.Wasm, u.Signature); err != nil {
 		return m, "", err
 	}
-	m, err = r.checker.Check(ctx, u.Wasm)
+	if m, err = r.checker.Check(ctx, u.Wasm); err == nil {
+		_, err = schema.Parse(m.Settings)
+	}
 	return m, signer, err
 }
 
@@ -142,7 +145,9 @@ func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, b
 	if len(r.modules) >= maxModules {
 		return vigil.Module{}, false, vigil.Errorf(vigil.Busy, "module_too_many", "the registry holds %d modules, the limit", maxModules)
 	}
-	detail, err := json.Marshal(row.Module)
+	uploaded := row.Module
+	uploaded.Settings = nil // the record shall be short; the digest says the rest
+	detail, err := json.Marshal(uploaded)
 	if err != nil {
 		return vigil.Module{}, false, fmt.Errorf("encode module %s: %w", row.Name, err)
 	}

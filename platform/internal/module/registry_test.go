@@ -415,3 +415,32 @@ func FuzzMatch(f *testing.F) {
 		}
 	})
 }
+
+// schemed is a checker of modules that all bring the same schema.
+type schemed string
+
+func (s schemed) Check(ctx context.Context, wasm []byte) (vigil.Manifest, error) {
+	m, err := naming{}.Check(ctx, wasm)
+	m.Settings = []byte(s)
+	return m, err
+}
+
+func (s schemed) Manifest(wasm []byte) (vigil.Manifest, error) { return naming{}.Manifest(wasm) }
+
+func TestUpload_KeepsTheSchemaAndRefusesOneThatIsNotHeeded(t *testing.T) {
+	t.Parallel()
+	upload := func(schema string) (vigil.Module, *shelf, error) {
+		s := &shelf{}
+		r := module.New(module.Options{Store: s, Checker: schemed(schema), Log: slog.New(slog.DiscardHandler), Now: time.Now})
+		m, _, err := r.Upload(t.Context(), flow.Upload{By: "ann", Wasm: []byte("policy limits 1.0.0")})
+		return m, s, err
+	}
+	const good = `{"type":"object"}`
+	m, s, err := upload(good)
+	if err != nil || string(m.Settings) != good || strings.Contains(string(s.audit[0].Detail), "object") {
+		t.Errorf("Upload = %s, %v, recorded as %s", m.Settings, err, s.audit[0].Detail)
+	}
+	if _, s, err := upload(`{"properties":{"a":{"pattern":"x"}}}`); vigil.CodeOf(err) != "module_schema" || len(s.rows) != 0 {
+		t.Errorf("Upload with a word that nobody checks = %v, %d stored", err, len(s.rows))
+	}
+}

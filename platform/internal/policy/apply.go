@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -93,18 +94,45 @@ func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, no
 	}
 }
 
-// resolve finds the policy's module and checks that its runbook exists.
+// resolve finds the policy's module and checks that its runbook exists, and
+// both against the schemas that the modules bring.
 func (e *Engine) resolve(ctx context.Context, p vigil.Policy) (digest string, err error) {
 	m, err := e.find(ctx, p.Module, vigil.PolicyModule, "module")
 	if err != nil {
 		return "", fmt.Errorf("resolve module of policy %s: %w", p.Name, err)
 	}
+	if err := e.fits(m, p.Settings, ""); err != nil {
+		return "", fmt.Errorf("check settings of policy %s: %w", p.Name, err)
+	}
 	for i, step := range p.Runbook {
-		if _, err := e.find(ctx, step.Action, vigil.ActionModule, fmt.Sprintf("runbook[%d].action", i)); err != nil {
+		action, err := e.find(ctx, step.Action, vigil.ActionModule, fmt.Sprintf("runbook[%d].action", i))
+		if err == nil {
+			err = e.fits(action, step.With, fmt.Sprintf("runbook[%d].with", i))
+		}
+		if err != nil {
 			return "", fmt.Errorf("resolve step %d of policy %s: %w", i+1, p.Name, err)
 		}
 	}
 	return m.Digest, nil
+}
+
+// fits holds settings against the schema of the module's manifest, before a
+// guest is asked. The field that is named begins with under.
+func (e *Engine) fits(m vigil.Module, settings []byte, under string) error {
+	if len(m.Settings) == 0 {
+		return nil
+	}
+	err := e.opts.Settings(m.Settings, settings)
+	if err == nil {
+		return nil
+	}
+	wrong := vigil.AsError(err)
+	wrong.Msg = "module " + m.Name + ": " + wrong.Msg
+	if field, ok := wrong.Fields["field"].(string); ok && under != "" {
+		wrong.Msg = under + ": " + wrong.Msg
+		wrong = wrong.With("field", strings.TrimSuffix(under+"."+field, "."))
+	}
+	return wrong.With("module", m.Name).Hinted("vigil module inspect shows what %s takes", m.Name)
 }
 
 // find resolves one reference and checks what kind of module it names.

@@ -36,6 +36,25 @@ func TestApply_RefusesWhatCannotWork(t *testing.T) {
 	f("internal", func(*vigil.Policy) {})
 }
 
+// TestApply_AsksTheSchemasFirst shows that no guest is opened for what a schema
+// does not allow, and that the field is named from the document's root.
+func TestApply_AsksTheSchemasFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(1)
+	f := func(field string, change func(p *vigil.Policy)) {
+		t.Helper()
+		p := cpuHigh()
+		change(&p)
+		_, _, err := w.Apply(t.Context(), "local", p)
+		if e := vigil.AsError(err); e.Code != "settings_invalid" || e.Fields["field"] != field || e.Hint == "" || w.opened != 0 {
+			t.Errorf("Apply = %v at %v with %d guests opened, want the field %s", err, e.Fields["field"], w.opened, field)
+		}
+	}
+	f("abvoe", func(p *vigil.Policy) { p.Settings = []byte(`{"abvoe":1}`) })
+	f("runbook[0].with.gently", func(p *vigil.Policy) { p.Runbook[0].With = []byte(`{"gently":true}`) })
+}
+
 func TestApply_KeepsRevisionsAndRecordsThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -61,6 +61,7 @@ type Options struct {
 	Guests   Guests
 	Modules  Modules
 	Selector func(text string) (matches func(vigil.Series) bool, err error)
+	Settings func(schema, settings []byte) error // says what a schema of a manifest does not allow
 	Treat    Treat
 	Spans    Spans
 	Now      func() time.Time

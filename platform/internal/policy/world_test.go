@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -145,6 +146,12 @@ func (w *world) open(shards int) {
 				return nil, vigil.Errorf(vigil.Invalid, "selector_invalid", "selector cannot be read")
 			}
 			return func(s vigil.Series) bool { return s.Name == text }, nil
+		},
+		Settings: func(schema, settings []byte) error { // a schema here is a word that is forbidden
+			if bytes.Contains(settings, bytes.Trim(schema, `"`)) {
+				return vigil.Errorf(vigil.Invalid, "settings_invalid", "%s: no such setting", schema).With("field", string(bytes.Trim(schema, `"`)))
+			}
+			return nil
 		},
 	})
 	if err != nil {
@@ -366,9 +373,9 @@ type modules struct{}
 func (modules) Resolve(_ context.Context, ref string) (vigil.Module, error) {
 	switch ref {
 	case "threshold":
-		return vigil.Module{Name: ref, Kind: vigil.PolicyModule, Digest: "sha256:aa"}, nil
+		return vigil.Module{Name: ref, Kind: vigil.PolicyModule, Digest: "sha256:aa", Settings: []byte(`"abvoe"`)}, nil
 	case "restart-service":
-		return vigil.Module{Name: ref, Kind: vigil.ActionModule, Digest: "sha256:bb"}, nil
+		return vigil.Module{Name: ref, Kind: vigil.ActionModule, Digest: "sha256:bb", Settings: []byte(`"gently"`)}, nil
 	}
 	return vigil.Module{}, vigil.Errorf(vigil.NotFound, "module_not_found", "no module %q", ref)
 }

@@ -17,8 +17,9 @@ import (
 // numbers, booleans, structs, pointers, slices, arrays, maps by string, any, and
 // types that read themselves from JSON or text; a slice of bytes is an array of
 // numbers. A member that the struct does not name, spelled exactly so, is
-// refused with its path. A Validate method of the struct has the last word.
-// Every error is a Fault.
+// refused with its path. The tag default fills in what is not given; the tags
+// min, max and enum bound what is. A Validate method of the struct has the last
+// word. Every error is a Fault.
 func DecodeSettings(doc []byte, into any) error {
 	if len(doc) == 0 {
 		doc = []byte("{}")
@@ -31,7 +32,7 @@ func DecodeSettings(doc []byte, into any) error {
 	if err := findUnknown(to.Type(), v, ""); err != nil {
 		return err
 	}
-	if err := set(to, v, ""); err != nil {
+	if err := decode(to, v); err != nil {
 		return err
 	}
 	checked, ok := into.(interface{ Validate() error })
@@ -42,6 +43,25 @@ func DecodeSettings(doc []byte, into any) error {
 		return invalid("", err)
 	}
 	return nil
+}
+
+// decode fills in defaults before, and where null took them away.
+func decode(to reflect.Value, v value) error {
+	isStruct := to.Kind() == reflect.Struct
+	if isStruct {
+		if err := fill(to, false); err != nil {
+			return err
+		}
+	}
+	if err := set(to, v, ""); err != nil {
+		return err
+	}
+	if isStruct {
+		if err := fill(to, true); err != nil {
+			return err
+		}
+	}
+	return keep(to, "")
 }
 
 func badSettings(code, path, message string) *Fault {
@@ -291,17 +311,21 @@ func plain(v value) any {
 func fields(t reflect.Type) map[string]reflect.StructField {
 	known := map[string]reflect.StructField{}
 	for _, f := range reflect.VisibleFields(t) {
-		tag, tagged := f.Tag.Lookup("json")
-		name, _, _ := strings.Cut(tag, ",")
-		switch {
-		case !f.IsExported() || tag == "-" || (f.Anonymous && !tagged):
-			continue
-		case name == "":
-			name = f.Name
+		if name, ok := called(f); ok {
+			known[name] = f
 		}
-		known[name] = f
 	}
 	return known
+}
+
+// called is the name of a member, if the field is one.
+func called(f reflect.StructField) (string, bool) {
+	tag, tagged := f.Tag.Lookup("json")
+	name, _, _ := strings.Cut(tag, ",")
+	if name == "" {
+		name = f.Name
+	}
+	return name, f.IsExported() && tag != "-" && (!f.Anonymous || tagged)
 }
 
 func list(known map[string]reflect.StructField) string {

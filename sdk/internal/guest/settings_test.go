@@ -127,6 +127,65 @@ func TestFault_IsReadByAnyJSONReader(t *testing.T) {
 	}
 }
 
+type bounded struct {
+	inner
+	Above *float64 `json:"above" min:"0" max:"1" default:"0.8"`
+	Count int      `json:"count" min:"-2" default:"3"`
+	Unit  string   `json:"unit" enum:"s,ms" default:"s"`
+	Every at       `json:"every" default:"noon"`
+	List  []inner  `json:"list"`
+	Named map[string]struct {
+		N uint8 `json:"n" max:"9"`
+	} `json:"named"`
+}
+
+type inner struct {
+	Share float64 `json:"share" max:"1" default:"0.5"`
+}
+
+type at struct{ text string }
+
+func (a *at) UnmarshalText(b []byte) error {
+	a.text = string(b)
+	return nil
+}
+
+func TestDecodeSettings_FillsInDefaults(t *testing.T) {
+	t.Parallel()
+	f := func(doc string, above float64, count int, unit, every string, share float64) {
+		t.Helper()
+		var got bounded
+		if err := guest.DecodeSettings([]byte(doc), &got); err != nil {
+			t.Fatalf("DecodeSettings(%s) = %v", doc, err)
+		}
+		if *got.Above != above || got.Count != count || got.Unit != unit || got.Every.text != every || got.Share != share {
+			t.Errorf("DecodeSettings(%s) = %+v, above %v", doc, got, *got.Above)
+		}
+	}
+	f(``, 0.8, 3, "s", "noon", 0.5)
+	f(`{"above":null,"count":null,"unit":null}`, 0.8, 3, "s", "noon", 0.5)
+	f(`{"above":0,"count":0,"unit":"ms","every":"night","share":0,"list":[{}]}`, 0, 0, "ms", "night", 0)
+}
+
+func TestDecodeSettings_KeepsTheTagsLimits(t *testing.T) {
+	t.Parallel()
+	f := func(doc, path, message string) {
+		t.Helper()
+		var got *guest.Fault
+		err := guest.DecodeSettings([]byte(doc), new(bounded))
+		if !errors.As(err, &got) || got.Code != "settings_invalid" || got.Path != path || got.Message != message {
+			t.Errorf("DecodeSettings(%s) = %#v, want %q at %q", doc, err, message, path)
+		}
+	}
+	f(`{"above":-0.1}`, "above", "must be at least 0")
+	f(`{"above":1.1}`, "above", "must be at most 1")
+	f(`{"count":-3}`, "count", "must be at least -2")
+	f(`{"unit":"h"}`, "unit", "must be one of s, ms")
+	f(`{"share":2}`, "share", "must be at most 1")
+	f(`{"list":[{},{"share":2}]}`, "list[1].share", "must be at most 1")
+	f(`{"named":{"b":{"n":10},"a":{"n":11}}}`, "named.a.n", "must be at most 9")
+}
+
 // FuzzDecodeSettings holds what is read, and what is not, against encoding/json.
 func FuzzDecodeSettings(f *testing.F) {
 	for _, doc := range []string{
@@ -137,8 +196,10 @@ func FuzzDecodeSettings(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var fault *guest.Fault
-		if err := guest.DecodeSettings(doc, new(settings)); err != nil && !errors.As(err, &fault) {
-			t.Errorf("%T is no Fault: %v", err, err)
+		for _, into := range []any{new(settings), new(bounded)} {
+			if err := guest.DecodeSettings(doc, into); err != nil && !errors.As(err, &fault) {
+				t.Errorf("%T is no Fault: %v", err, err)
+			}
 		}
 		var got, want struct {
 			Any any `json:"any"`
