@@ -142,7 +142,14 @@ func (v Vector) Diffs(out vigil.ActionOutput, calls []Call) []string {
 	return diffs
 }
 
-func show(c Call) string { return c.Op + " " + string(c.Request) }
+// show writes a call without the request's spaces, which mean nothing.
+func show(c Call) string {
+	var short bytes.Buffer
+	if json.Compact(&short, c.Request) != nil {
+		return c.Op + " " + string(c.Request) // no JSON: as it is
+	}
+	return c.Op + " " + short.String()
+}
 
 func sameJSON(a, b []byte) bool {
 	var x, y any

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"strconv"
@@ -9,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/techmedaddy/vigil/sdk/abi"
+	"github.com/techmedaddy/vigil/sdk/action"
 	"github.com/techmedaddy/vigil/sdk/conformance"
 	"github.com/techmedaddy/vigil/sdk/policy"
 	"github.com/techmedaddy/vigil/sdk/policytest"
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 type lines struct {
@@ -129,4 +132,77 @@ func TestSuite_FindsAFlaw(t *testing.T) {
 	f(conformance.Agree(guest(), lenient, 1, 50), "the other ")
 	f(conformance.AgreeOnSettings(guest(), lenient, 1, 50), "the other <nil>")
 	f(conformance.Vectors(guest(), os.DirFS(thresholds), "*.yaml"), "no vectors match")
+}
+
+// restart is the restart-service action in its shortest form.
+type restart struct{}
+
+func (restart) Run(ctx action.Context, in vigil.ActionInput, _ struct{}) vigil.ActionOutput {
+	if in.Target.Kind != "service" {
+		return action.Fail(vigil.Errorf(vigil.Invalid, "target_unsupported", "restarts services"))
+	}
+	var s vigil.ServiceStatus
+	if err := ctx.Call("service.restart", vigil.ServiceRequest{Service: in.Target.Name, DryRun: in.DryRun}, &s); err != nil {
+		return action.Fail(err)
+	}
+	switch {
+	case in.DryRun:
+		return action.Done("would restart "+in.Target.Name, nil)
+	case s.PID == 0 || s.PIDBefore == 0:
+		return action.Done("restarted "+in.Target.Name, nil)
+	}
+	return action.Done(fmt.Sprintf("restarted %s: pid %d became %d", in.Target.Name, s.PIDBefore, s.PID), s)
+}
+
+const restarts = "../../modules/actions/restart-service/testdata"
+
+func TestActionSuite_PassesAGuestThatIsRight(t *testing.T) {
+	t.Parallel()
+	g := action.NewGuest(restart{})
+	if err := conformance.ActionVectors(g, os.DirFS(restarts), "*.json"); err != nil {
+		t.Error(err)
+	}
+	if err := conformance.ActionProtocol(g); err != nil {
+		t.Error(err)
+	}
+	if err := conformance.AgreeOnAnswers(g, g, 1, 1000); err != nil {
+		t.Error(err)
+	}
+}
+
+// flawed is an action with a flaw.
+type flawed struct {
+	conformance.ActionGuest
+	run func(g conformance.ActionGuest, h action.Host, input []byte) ([]byte, error)
+}
+
+func (f flawed) Run(h action.Host, input []byte) ([]byte, error) {
+	return f.run(f.ActionGuest, h, input)
+}
+
+func TestActionSuite_FindsAFlaw(t *testing.T) {
+	t.Parallel()
+	right := action.NewGuest(restart{})
+	f := func(err error, says string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("found %v, want %q", err, says)
+		}
+	}
+	twice := flawed{right, func(g conformance.ActionGuest, h action.Host, input []byte) ([]byte, error) {
+		_, _ = g.Run(h, input)
+		return g.Run(h, input)
+	}}
+	f(conformance.ActionVectors(twice, os.DirFS(restarts), "*.json"), "restarts.json: ")
+	f(conformance.ActionProtocol(twice), "after calls")
+	f(conformance.AgreeOnAnswers(right, twice, 1, 10), "the other")
+	lenient := flawed{right, func(g conformance.ActionGuest, h action.Host, input []byte) ([]byte, error) {
+		out, err := g.Run(h, input)
+		if err != nil {
+			return []byte(`{"ok":true}`), nil
+		}
+		return out, nil
+	}}
+	f(conformance.ActionProtocol(lenient), `input {"target":"nowhere"}: answered <nil>`)
+	f(conformance.ActionVectors(right, os.DirFS(restarts), "*.yaml"), "no vectors match")
 }

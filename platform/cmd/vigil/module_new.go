@@ -29,7 +29,7 @@ func (c *cli) moduleNew() *cobra.Command {
 The folder holds all it needs, the SDK's source too: it builds without a network
 and outside of Vigil's repository.`,
 		Example: `  vigil module new queue-long
-  vigil module new --lang go --kind action drain`,
+  vigil module new --lang c --kind action drain`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := args[0]

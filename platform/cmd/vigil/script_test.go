@@ -22,6 +22,11 @@ import (
 // starts another server, at $PEER, which tells peer.log what it was asked last.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	for _, tool := range []string{"clang", "wasm-ld"} {
+		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") != "" {
+			t.Fatalf("MISSING: %s; install clang and lld", tool) // else scripts about C only say that they skip
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,8 +56,12 @@ func compileC(ctx context.Context, dir string, files []string, out string) error
 	if errors.Is(err, exec.ErrNotFound) {
 		return vigil.Errorf(vigil.NotFound, "module_build", "there is no clang").Hinted("install clang and lld, for example with apt-get install clang lld")
 	}
-	if err != nil {
-		return vigil.Errorf(vigil.Invalid, "module_build", "%s", tail(said))
+	if err == nil {
+		return nil
 	}
-	return nil
+	refused := vigil.Errorf(vigil.Invalid, "module_build", "%s", tail(said))
+	if bytes.Contains(said, []byte("wasm-ld")) && bytes.Contains(said, []byte("unable to execute")) {
+		refused = refused.Hinted("install lld, which has wasm-ld, for example with apt-get install lld")
+	}
+	return refused
 }

@@ -1,6 +1,7 @@
 package module_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,8 +17,14 @@ const vigil_policy vigil_module = {.evaluate = evaluate};
 `
 
 func TestBuild_CompilesCWithTheHeadersItCarries(t *testing.T) {
-	if _, err := exec.LookPath("clang"); err != nil {
-		t.Skip("MISSING: clang; install clang and lld: modules in C are not tested")
+	for _, tool := range []string{"clang", "wasm-ld"} {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatalf("MISSING: %s; install clang and lld", tool)
+		}
+		t.Skipf("MISSING: %s; install clang and lld: modules in C are not tested", tool)
 	}
 	dir := source(t, map[string]string{"module.yaml": manifest, "small.c": smallC})
 	if err := module.Build(t.Context(), dir, filepath.Join(dir, "small.wasm")); err != nil {

@@ -1,4 +1,5 @@
-// vigil.h is what the author of a policy module in C writes against.
+// vigil.h is what the author of a policy module in C writes against; that of an
+// action includes vigil_action.h instead.
 //
 // It needs clang and wasm-ld and nothing else: no C library, no WASI. One
 // source file of the module includes it and defines vigil_module:
@@ -42,19 +43,7 @@
 #ifndef VIGIL_H
 #define VIGIL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-// What an export answers when it refuses.
-enum {
-	VIGIL_INTERNAL = -1,
-	VIGIL_BAD_INPUT = -2,
-	VIGIL_UNSUPPORTED = -3,
-	VIGIL_BAD_SETTINGS = -4,
-	VIGIL_OUT_OF_MEMORY = -5,
-	VIGIL_DENIED = -6,
-};
+#include "vigil_words.h"
 
 // Bounds on what one reply may hold.
 enum {
@@ -65,44 +54,6 @@ enum {
 	VIGIL_MAX_SERIES = 1 << 20,
 	VIGIL_MAX_CONFIGS = 1 << 16,
 };
-
-// Bytes that are no C string: there is no zero at their end.
-typedef struct {
-	const char *at;
-	uint32_t len;
-} vigil_bytes;
-
-// ---- Settings --------------------------------------------------------------
-
-typedef enum { VIGIL_NUMBER, VIGIL_FLAG, VIGIL_TEXT } vigil_type;
-
-// What the members of a settings struct are. given is false if the policy does
-// not name the setting, or says null.
-typedef struct {
-	double value;
-	bool given;
-} vigil_number;
-
-typedef struct {
-	bool value, given;
-} vigil_flag;
-
-typedef struct {
-	char at[256]; // UTF-8
-	uint32_t len;
-	bool given;
-} vigil_text;
-
-// vigil_setting is one row of the table of a module's settings.
-typedef struct {
-	const char *name;
-	vigil_type type;
-	size_t offset; // of the member in the settings struct
-} vigil_setting;
-
-// vigil_bad_setting says what is wrong with the setting at path; check returns
-// what it returns. The message is a literal.
-static inline int64_t vigil_bad_setting(const char *path, const char *message);
 
 // ---- Samples ---------------------------------------------------------------
 
@@ -199,18 +150,12 @@ typedef struct {
 // vigil_module is defined by the author.
 extern const vigil_policy vigil_module;
 
-// vigil_alloc returns 8-aligned zeroed memory that is never freed, or NULL.
-static inline void *vigil_alloc(size_t size);
-
-// vigil_log writes a line to Vigil's log; the levels are those of log/slog.
-enum { VIGIL_DEBUG = -4, VIGIL_INFO = 0, VIGIL_WARN = 4, VIGIL_ERROR = 8 };
-static inline void vigil_log(int32_t level, const char *text);
-
 #include "vigil_memory.h"
 #include "vigil_number.h"
 #include "vigil_json.h"
 #include "vigil_settings.h"
 #include "vigil_reply.h"
 #include "vigil_guest.h"
+#include "vigil_eval.h"
 
 #endif

@@ -4,9 +4,17 @@
 #define VIGIL_SETTINGS_H
 
 static struct {
-	uint32_t len;
+	const char *code, *message;
+	vigil_bytes path;
+	uint32_t len; // of text, which is all three as JSON
 	char text[4096];
 } vigil__fault;
+
+static inline void vigil__puts(vigil__out *o, const char *text) {
+	for (; *text != 0; text++) {
+		vigil__put(o, *text);
+	}
+}
 
 static inline void vigil__quoted(vigil__out *o, vigil_bytes s) {
 	vigil__put(o, '"');
@@ -19,9 +27,7 @@ static inline void vigil__quoted(vigil__out *o, vigil_bytes s) {
 			vigil__put(o, (char)c);
 			continue;
 		}
-		for (const char *u = "\\u00"; *u != 0; u++) {
-			vigil__put(o, *u);
-		}
+		vigil__puts(o, "\\u00");
 		vigil__put(o, (char)('0' + (c >> 4)));
 		vigil__put(o, "0123456789abcdef"[c & 15]);
 	}
@@ -35,13 +41,14 @@ static inline int64_t vigil__refuse(int64_t errno, const char *code, vigil_bytes
 	const char *names[] = {"{\"code\":", ",\"path\":", ",\"message\":"};
 	const vigil_bytes parts[] = {vigil__bytes(code), path, vigil__bytes(message)};
 	for (int i = 0; i < 3; i++) {
-		for (const char *c = names[i]; *c != 0; c++) {
-			vigil__put(&o, *c);
-		}
+		vigil__puts(&o, names[i]);
 		vigil__quoted(&o, parts[i]);
 	}
 	vigil__put(&o, '}');
 	vigil__fault.len = o.len <= o.room ? o.len : 0;
+	vigil__fault.code = code;
+	vigil__fault.path = path;
+	vigil__fault.message = message;
 	return errno;
 }
 
@@ -56,6 +63,32 @@ static inline const vigil_setting *vigil__named(vigil_bytes name) {
 		}
 	}
 	return NULL;
+}
+
+// vigil__no_such says which settings there are, in the order of their names.
+static inline const char *vigil__no_such(void) {
+	static char text[512];
+	vigil__out o = {text, 0, sizeof text - 1};
+	vigil_bytes last = {"", 0};
+	vigil__puts(&o, "no such setting; ");
+	vigil__puts(&o, vigil_module.settings_len == 0 ? "there are none" : "known: ");
+	for (uint32_t n = 0; n < vigil_module.settings_len; n++) {
+		vigil_bytes least = {NULL, 0};
+		for (uint32_t i = 0; i < vigil_module.settings_len; i++) {
+			const vigil_bytes name = vigil__bytes(vigil_module.settings[i].name);
+			if ((n == 0 || vigil__compare(name, last) > 0) && (least.at == NULL || vigil__compare(name, least) < 0)) {
+				least = name;
+			}
+		}
+		if (least.at == NULL) {
+			break; // a name stands in the table twice
+		}
+		vigil__puts(&o, n == 0 ? "" : ", ");
+		vigil__puts(&o, least.at);
+		last = least;
+	}
+	text[o.len < o.room ? o.len : o.room] = 0;
+	return text;
 }
 
 // vigil__mistyped refuses a value and says what was wanted.
@@ -119,7 +152,7 @@ static inline int64_t vigil__members(vigil__json j, void *into) {
 		}
 		vigil__take(&j, ',');
 	}
-	return worst.at == NULL ? 0 : vigil__refuse(VIGIL_BAD_SETTINGS, "settings_unknown_field", worst, "no such setting");
+	return worst.at == NULL ? 0 : vigil__refuse(VIGIL_BAD_SETTINGS, "settings_unknown_field", worst, vigil__no_such());
 }
 
 // vigil__decode reads doc, an object or nothing at all, into zeroed settings.

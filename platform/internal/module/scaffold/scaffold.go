@@ -62,12 +62,14 @@ func Write(dir string, b Beginning) (files []string, err error) {
 }
 
 func (b Beginning) check() error {
-	if b.Kind != vigil.PolicyModule && b.Kind != vigil.ActionModule || b.Lang != "go" && b.Lang != "c" {
-		return vigil.Errorf(vigil.Unsupported, "module_language", "no template for kind %q in language %q; have policy and action in go, policy in c", b.Kind, b.Lang).
-			Hinted("see sdk/README.md for what a module in another language exports")
+	switch b.Lang {
+	case "go", "c":
+	default:
+		return vigil.Errorf(vigil.Unsupported, "module_language", "no template in language %.32q in this version; there are go and c", b.Lang).
+			Hinted("vigil module new --lang c; sdk/README.md says what a module in any other language exports")
 	}
-	if b.Kind == vigil.ActionModule && b.Lang == "c" {
-		return vigil.Errorf(vigil.Unsupported, "module_language", "no template for an action in c; write it in go")
+	if b.Kind != vigil.PolicyModule && b.Kind != vigil.ActionModule {
+		return vigil.Errorf(vigil.Invalid, "module_kind", "no module is of kind %.32q; there are policy and action", b.Kind).Hinted("vigil module new --kind policy")
 	}
 	return vigil.Manifest{Schema: 1, ABI: 1, Kind: b.Kind, Name: b.Name, Version: "0.1.0"}.Check()
 }

@@ -58,9 +58,10 @@ func TestWrite_RefusesAndLeavesNothingBehind(t *testing.T) {
 		}
 	}
 	f(func(b *scaffold.Beginning) { b.Name = "../mine" }, "module_manifest")
-	f(func(b *scaffold.Beginning) { b.Kind = "poem" }, "module_language")
-	f(func(b *scaffold.Beginning) { b.Kind, b.Lang = vigil.ActionModule, "c" }, "module_language")
-	f(func(b *scaffold.Beginning) { b.Lang = "cobol" }, "module_language")
+	f(func(b *scaffold.Beginning) { b.Kind = "poem" }, "module_kind")
+	for _, lang := range []string{"", "rust", "assemblyscript", "cobol"} {
+		f(func(b *scaffold.Beginning) { b.Lang = lang }, "module_language")
+	}
 	f(func(b *scaffold.Beginning) { b.SDK = nil }, "internal")
 }
 
