@@ -93,8 +93,8 @@ func benchRows(w io.Writer, b weighed) {
 		row(w, "A SAMPLE OF 1,000", fmt.Sprintf("%.1f ns", b.NsPerSample), fmt.Sprintf("%.1f fuel", b.FuelPerSample))
 	}
 	row(w, "A CALL", fmt.Sprintf("%.0f ns", b.NsPerCall), fmt.Sprintf("%.0f fuel", b.FuelPerCall))
-	row(w, "MEMORY", fmt.Sprintf("%.1f MB", float64(b.Pages)*65536/1e6))
-	row(w, "SIZE", fmt.Sprintf("%.1f MB", float64(b.Size)/1e6))
+	row(w, "MEMORY", sizeText(int(b.Pages)<<16))
+	row(w, "SIZE", sizeText(b.Size))
 	row(w, "SETTINGS", string(b.Settings))
 }
 

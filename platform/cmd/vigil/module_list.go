@@ -35,7 +35,7 @@ func (c *cli) moduleList() *cobra.Command {
 func moduleRows(w io.Writer, mods ...vigil.Module) {
 	row(w, "NAME", "VERSION", "KIND", "DIGEST", "SIZE", "SIGNED BY", "ASKS FOR")
 	for _, m := range mods {
-		row(w, m.Name, m.Version, m.Kind, short(m.Digest), megabytes(m.Size), orDash(m.SignedBy), asksFor(m))
+		row(w, m.Name, m.Version, m.Kind, short(m.Digest), sizeText(m.Size), orDash(m.SignedBy), asksFor(m))
 	}
 }
 
@@ -117,4 +117,12 @@ func someUsers(users []string) string {
 		return fmt.Sprintf("%s +%d", users[0], len(users)-1)
 	}
 	return orDash(strings.Join(users, ""))
+}
+
+// sizeText renders bytes as a table shows them: a module in C is small.
+func sizeText(bytes int) string {
+	if bytes < 1e6 {
+		return fmt.Sprintf("%.1f KB", float64(bytes)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 }

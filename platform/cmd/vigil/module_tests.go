@@ -118,7 +118,11 @@ func (c *cli) tell(t tested) error {
 	if err := c.print(t, func(w io.Writer) { testRows(w, t) }); err != nil {
 		return err
 	}
-	for _, r := range t.Results {
+	for i := 0; i < len(t.Results); i++ {
+		r := t.Results[i]
+		for ; i+1 < len(t.Results) && t.Results[i+1].Vector == r.Vector && t.Results[i+1].Diff == r.Diff; i++ {
+			r.Split += ", " + t.Results[i+1].Split // the same mistake is told once
+		}
 		if !r.OK {
 			fmt.Fprintf(c.err, "%s, %s: %s\n", r.Vector, r.Split, plainLines(r.Diff))
 		}

@@ -118,7 +118,7 @@ func compile(ctx context.Context, dir, out string) error {
 
 func tail(said []byte) string {
 	said = said[max(0, len(said)-maxSource):]
-	return strings.ToValidUTF8(string(bytes.TrimSpace(said)), "")
+	return strings.ReplaceAll(strings.ToValidUTF8(string(bytes.TrimSpace(said)), ""), "\t", "    ")
 }
 
 // settingsOf is the schema of a module's settings: what its source in Go says,

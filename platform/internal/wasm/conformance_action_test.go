@@ -1,8 +1,10 @@
 package wasm_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -10,6 +12,7 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/wasm"
 	"github.com/techmedaddy/vigil/sdk/actiontest"
 	"github.com/techmedaddy/vigil/sdk/conformance"
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // actionLanguages are the folders of the restart-service module in each
@@ -101,4 +104,39 @@ func TestConformance_GoAndCActAlike(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestSDKForC_ActsWithAllItHas(t *testing.T) {
+	t.Parallel()
+	needClang(t)
+	g := newBareAction(t, wazero.NewRuntimeConfigCompiler(), build(t, "../../../sdk/c/testdata/act"))
+	f := func(with, code, message, calls string) {
+		t.Helper()
+		world := actiontest.NewWorld(vigil.ServiceStatus{Service: "web", Up: true, PID: 41})
+		b, err := g.Run(world, []byte(`{"attempt":12,"target":"service:web@host-1","with":`+with+`}`))
+		if err != nil {
+			t.Errorf("with %s: %v", with, err)
+			return
+		}
+		var out vigil.ActionOutput
+		if err := json.Unmarshal(b, &out); err != nil {
+			t.Errorf("with %s: answered %s: %v", with, b, err)
+		}
+		var did string
+		for _, c := range world.Calls {
+			did += c.Op + " " + string(c.Request) + "\n"
+		}
+		if out.OK != (code == "") || out.Code != code || out.Message != message || did != calls || out.OK && len(out.Data) == 0 {
+			t.Errorf("with %s: %s after\n%swant %q %q after\n%s", with, b, did, code, message, calls)
+		}
+	}
+	twice := func(grace string) string {
+		return strings.Repeat(`service.stop {"service":"web","grace":`+grace+`,"more":[1,{}]}`+"\n", 2)
+	}
+	f(`{"grace":5}`, "", "stopped web at 0.333333 on host-1 in attempt -12", twice("5"))
+	f(`{"mark":"\u0021\""}`, "", `stopped web at 0.333333 on host-1 in attempt -12!"`, twice("-9223372036854775808"))
+	f(`{"mute":true}`, "action_failed", "the action did not say how it ended", "")
+	f(`{"grace":-1}`, "settings_invalid", "with: grace: must not be negative", "")
+	f(`{"silent":true}`, "settings_unknown_field", "with: silent: no such setting; known: grace, mark, mute", "")
+	f(`[]`, "settings_type", "with: want an object", "")
 }
