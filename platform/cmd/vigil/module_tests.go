@@ -34,7 +34,8 @@ func (c *cli) moduleTest() *cobra.Command {
 In a folder, go test runs first; then the module is built, and each vector in
 testdata passes the sandbox: a policy's under three splits of its samples. What
 the module says must be what the vector wants and what it said natively. Of a
-file, in whatever language it was written, the sandbox's half is done.`,
+file, in whatever language it was written, the sandbox's half is done, with the
+vectors in testdata beside it or, where there is none, with those inside.`,
 		Example: `  vigil module test
   vigil module test threshold.wasm --vectors modules/policies/threshold/testdata`,
 		Args: cobra.MaximumNArgs(1),
@@ -50,7 +51,7 @@ file, in whatever language it was written, the sandbox's half is done.`,
 			return c.tell(t)
 		},
 	}
-	cmd.Flags().StringVar(&vectors, "vectors", "", "`folder` of the vectors (default testdata beside the module)")
+	cmd.Flags().StringVar(&vectors, "vectors", "", "`folder` of the vectors (default testdata beside the module, or those inside a file)")
 	return cmd
 }
 
@@ -67,7 +68,34 @@ func testModule(ctx context.Context, what, vectors string) (tested, error) {
 	if err != nil {
 		return tested{}, err
 	}
-	return testCode(ctx, code, orElse(vectors, filepath.Join(filepath.Dir(what), "testdata")), "")
+	beside := filepath.Join(filepath.Dir(what), "testdata")
+	if _, err := trial.Vectors(beside); vectors == "" && vigil.KindOf(err) == vigil.NotFound {
+		return testEmbedded(ctx, code, beside)
+	}
+	return testCode(ctx, code, orElse(vectors, beside), "")
+}
+
+// testEmbedded plays the vectors that the module carries; where it carries none,
+// what is missing is beside it.
+func testEmbedded(ctx context.Context, code []byte, beside string) (tested, error) {
+	got, err := inspectModule(code)
+	if err != nil {
+		return tested{}, err
+	}
+	dir, err := os.MkdirTemp("", "vigil-vectors-*")
+	if err != nil {
+		return tested{}, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans its own temporary folder
+	for i, doc := range got.Manifest.Vectors {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("embedded-%02d.json", i)), doc, 0o600); err != nil {
+			return tested{}, fmt.Errorf("unpack vectors: %w", err)
+		}
+	}
+	if len(got.Manifest.Vectors) > 0 {
+		beside = dir
+	}
+	return testCode(ctx, code, beside, "")
 }
 
 // testFolder plays natively first, since that tells most about a mistake; then

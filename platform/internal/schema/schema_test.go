@@ -123,9 +123,14 @@ func TestRows_TellAllThatMayBeSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []schema.Row{
-		{"any", "anything", ""}, {"bands", "array of object", ""}, {"bands[].above", "number", ""}, {"by", "object of number or null", ""},
-		{"count", "integer, more than 0, at most 9", ""}, {"name", "string", ""},
-		{"share", "number, at least 0, less than 1, default 0.5", ""}, {"unit", "string, one of s ms, required", "of the values"},
+		{"any", "anything", ""},
+		{"bands", "array of object", ""},
+		{"bands[].above", "number", ""},
+		{"by", "object of number or null", ""},
+		{"count", "integer, more than 0, at most 9", ""},
+		{"name", "string", ""},
+		{"share", "number, at least 0, less than 1, default 0.5", ""},
+		{"unit", "string, one of s ms, required", "of the values"},
 	}
 	if diff := cmp.Diff(want, s.Rows()); diff != "" {
 		t.Error(diff)

@@ -78,12 +78,10 @@ func (src *source) named(name string, at spot) (map[string]any, error) {
 		return map[string]any{"type": how}, nil
 	}
 	if own, ok := src.types[name]; ok {
-		for _, around := range at.within {
-			if around == name {
-				return nil, unreadable("%s: type %s holds itself", at.path, name).With("field", at.path)
-			}
+		if slices.Contains(at.within, name) {
+			return nil, unreadable("%s: type %s holds itself", at.path, name).With("field", at.path)
 		}
-		at.within = append(at.within[:len(at.within):len(at.within)], name)
+		at.within = append(slices.Clip(at.within), name)
 		return src.of(own, at)
 	}
 	switch {
