@@ -157,39 +157,39 @@ func (s *Schema) known() string {
 	return "known: " + strings.Join(slices.Sorted(maps.Keys(s.Properties)), ", ")
 }
 
-// checkAlternatives blames the first alternative's field when none fits.
+// checkAlternatives blames the first alternative's field when none fits. Each is
+// asked once: asking twice would double with every level of nesting.
 func (s *Schema) checkAlternatives(v any, path string) *Mistake {
-	for _, among := range [][]*Schema{s.AnyOf, s.OneOf} {
-		var said []string
-		var first *Mistake
-		for _, one := range among {
-			m := one.check(v, path)
-			if m == nil {
-				continue
-			}
-			if first == nil {
-				first = m
-			}
-			said = append(said, m.Error())
-		}
-		if len(among) > 0 && len(said) == len(among) {
-			return &Mistake{first.Path, first.Code, "none of these is kept: " + strings.Join(said, "; ")}
-		}
+	if m, _ := misfit(s.AnyOf, v, path); m != nil {
+		return m
 	}
-	if fit := len(s.OneOf) - s.misfits(v); fit > 1 {
+	m, fit := misfit(s.OneOf, v, path)
+	if m == nil && fit > 1 {
 		return &Mistake{path, "settings_invalid", fmt.Sprintf("fits %d of %d alternatives, must fit one", fit, len(s.OneOf))}
 	}
-	return nil
+	return m
 }
 
-func (s *Schema) misfits(v any) int {
-	n := 0
-	for _, one := range s.OneOf {
-		if one.check(v, "") != nil {
-			n++
+// misfit counts the alternatives that fit; if there are some and none does, it
+// says why.
+func misfit(among []*Schema, v any, path string) (m *Mistake, fit int) {
+	var said []string
+	for _, one := range among {
+		wrong := one.check(v, path)
+		if wrong == nil {
+			fit++
+			continue
 		}
+		if m == nil {
+			m = &Mistake{wrong.Path, wrong.Code, ""}
+		}
+		said = append(said, wrong.Error())
 	}
-	return n
+	if m == nil || fit > 0 {
+		return nil, fit
+	}
+	m.Message = "none of these is kept: " + strings.Join(said, "; ")
+	return m, 0
 }
 
 func is(v any, t string) bool {
