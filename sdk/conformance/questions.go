@@ -11,7 +11,7 @@ func badInputs() []string {
 		``, `{`, `[]`, `7`, `"service:web"`, `{} x`, `{"target":"service:web",}`, "{\"reason\":\"\n\"}", `{"reason":"\x"}`, "\x00",
 		`{"target":"nowhere"}`, `{"target":"service:"}`, `{"target":":web"}`, `{"target":"service:-x"}`, `{"target":"service:a@"}`, `{"target":"service:a@b@c"}`,
 		`{"target":"service:a:b"}`, `{"target":"@service:a"}`, `{"target":"disk:a"}`, `{"target":"service:a b"}`, `{"target":7}`, `{"target":{}}`,
-		`{"attempt":"1"}`, `{"attempt":1.5}`, `{"attempt":true}`, `{"dry_run":"no"}`, `{"dry_run":0}`, `{"reason":[]}`, `{"previous":1}`, `{"remediation":{}}`,
+		`{"attempt":"1"}`, `{"attempt":1.5}`, `{"attempt":true}`, `{"attempt":1e2}`, `{"attempt":9999999999999999999}`, `{"attempt":99999999999999999999}`, `{"dry_run":"no"}`, `{"dry_run":0}`, `{"reason":[]}`, `{"previous":1}`, `{"remediation":{}}`,
 	}
 }
 

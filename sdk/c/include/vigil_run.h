@@ -113,10 +113,11 @@ static inline bool vigil__whole(vigil_bytes json, int64_t *into) {
 	const bool minus = json.len > 0 && *json.at == '-';
 	*into = 0;
 	for (uint32_t i = minus; i < json.len; i++) {
-		if (json.at[i] < '0' || json.at[i] > '9' || i > 18) {
+		const int64_t digit = json.at[i] - '0';
+		if (digit < 0 || digit > 9 || *into > (INT64_MAX - digit) / 10) {
 			return false;
 		}
-		*into = 10 * *into + (json.at[i] - '0');
+		*into = 10 * *into + digit;
 	}
 	*into = minus ? -*into : *into;
 	return true;
