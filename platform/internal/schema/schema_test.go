@@ -260,7 +260,7 @@ func TestJoin_LetsAnAuthorSayMore(t *testing.T) {
 	}
 	f(``, `{"properties":{"a":{"type":"number"}},"type":"object"}`, "")
 	f(`{"anyOf":[{"required":["a"]}]}`, `{"anyOf":[{"required":["a"]}],"properties":{"a":{"type":"number"}},"type":"object"}`, "")
-	f(`{"properties":{"a":{"type":"integer"}}}`, `{"properties":{"a":{"type":"integer"}},"type":"object"}`, "")
+	f(`{"properties":{"a":{"maximum":9007199254740993}}}`, `{"properties":{"a":{"maximum":9007199254740993}},"type":"object"}`, "")
 	f(`{"properties":{"b":{}}}`, ``, "module_settings")
 	f(`[]`, ``, "module_settings")
 }

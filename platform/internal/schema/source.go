@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -176,7 +177,9 @@ func called(t ast.Expr) string {
 func Join(source map[string]any, written []byte) ([]byte, error) {
 	var over map[string]any
 	if len(written) > 0 {
-		if err := json.Unmarshal(written, &over); err != nil {
+		in := json.NewDecoder(bytes.NewReader(written))
+		in.UseNumber() // a number stays as it is written
+		if err := in.Decode(&over); err != nil {
 			return nil, unreadable("what module.yaml says of them is no object")
 		}
 	}

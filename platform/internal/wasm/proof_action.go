@@ -12,9 +12,14 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// proofTime bounds the play of all vectors of an action on one engine. Nothing
-// else would: each may burn the fuel of a whole run.
-const proofTime = 20 * time.Second
+// The limits of one vector's play. A whole run may burn ten times the fuel, but
+// there may be many vectors, and the interpreter is slow; a run of restart-service
+// burns a tenth of this. The time only ends what waits: a busy machine must not
+// refuse a module.
+const (
+	proofFuel = 500_000_000
+	proofTime = time.Minute
+)
 
 // actionPlayer plays the vectors of an action, each in an instance of its own,
 // as each run has, and in the vector's world.
@@ -28,10 +33,9 @@ func (e *Engine) actionPlayer(g *guest) (player, error) {
 		vectors[i] = v
 	}
 	return func(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule) ([]verdict, error) {
-		until := time.Now().Add(proofTime)
 		did := make([]verdict, len(vectors))
 		for i, v := range vectors {
-			doc, err := e.perform(ctx, g, r, compiled, v, until)
+			doc, err := e.perform(ctx, g, r, compiled, v)
 			if err != nil {
 				return nil, fmt.Errorf("play vector %d: %w", i, err)
 			}
@@ -43,7 +47,7 @@ func (e *Engine) actionPlayer(g *guest) (player, error) {
 
 // perform runs an action once and returns its output and its calls. Clock,
 // random numbers and deadline are the same in every play.
-func (e *Engine) perform(ctx context.Context, g *guest, r wazero.Runtime, compiled wazero.CompiledModule, v actiontest.Vector, until time.Time) ([]byte, error) {
+func (e *Engine) perform(ctx context.Context, g *guest, r wazero.Runtime, compiled wazero.CompiledModule, v actiontest.Vector) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -51,12 +55,12 @@ func (e *Engine) perform(ctx context.Context, g *guest, r wazero.Runtime, compil
 	i := e.newInstance(g)
 	i.world.clock, i.world.random = &evaluationClock{now: world.Deadline().Add(-vigil.DefaultTimeout.D()).UnixNano()}, &evaluationRandom{}
 	i.world.deadline, i.world.caller = world.Deadline().UnixNano(), actiontest.Hosted{World: world}
+	i.tank, i.patience = min(i.tank, proofFuel), proofTime
 	i, err := e.start(ctx, i, g, r, compiled)
 	if err != nil {
 		return nil, err
 	}
 	defer i.close(context.WithoutCancel(ctx))
-	i.patience = max(time.Until(until), time.Millisecond)
 	out, err := i.run(context.WithoutCancel(ctx), v.Input) // its deadline would be told to the guest
 	if err != nil {
 		return nil, err
