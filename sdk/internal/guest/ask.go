@@ -46,15 +46,17 @@ func Ask(c Caller, op string, request, reply any) error {
 		Data any `json:"data"`
 	}
 	answer.Data = reply
-	err = json.Unmarshal(b, &answer)
-	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
+	wrong := json.Unmarshal(b, &answer)
+	if wrong != nil { // with the data, or with how the call went?
+		if err := json.Unmarshal(b, &answer.CallReply); err != nil {
+			return fmt.Errorf("decode reply of %s: %w", op, err)
+		}
+	}
 	switch {
-	case err != nil && !mistyped:
-		return fmt.Errorf("decode reply of %s: %w", op, err)
 	case !answer.OK:
 		return &CallError{Op: op, Code: answer.Code, Message: answer.Message}
-	case err != nil:
-		return fmt.Errorf("decode data of %s: %w", op, err)
+	case wrong != nil:
+		return fmt.Errorf("decode data of %s: %w", op, wrong)
 	}
 	return nil
 }
