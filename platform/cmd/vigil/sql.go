@@ -36,7 +36,7 @@ started_at), remediations, episodes, decisions, audit, policies, modules, grants
 				return err
 			}
 			columns, rows, err := sqlite.Query(cmd.Context(), path, args[0], sqlite.QueryOptions{
-				DecodeLog: metrics.DecodeLog, Limit: limit,
+				DecodeLog: metrics.DecodeLog, DecodePage: metrics.DecodePage, Limit: limit,
 			})
 			if err != nil {
 				return err

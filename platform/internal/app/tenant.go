@@ -49,7 +49,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.add("sqlite", t.db.Close)
 	a.down.goes(ctx, "sqlite watch", a.cancel, t.db.Run)
 
-	t.history, err = metrics.Open(ctx, t.db, metrics.Options{Now: a.o.Now, Log: log})
+	t.history, err = metrics.Open(ctx, metrics.Disk{Journal: t.db, Archive: t.db, Past: t.db}, metrics.Options{Now: a.o.Now, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
 	}

@@ -31,7 +31,8 @@ var may = []struct{ pkg, imports string }{
 
 	// The core, in the order a sample flows. It knows only the words.
 	{"platform/internal/ingest", words},
-	{"platform/internal/metrics", words + " github.com/prometheus/prometheus/tsdb/chunkenc"},
+	{"platform/internal/metrics/page", "github.com/klauspost/compress"},
+	{"platform/internal/metrics", words + " platform/internal/metrics/page"},
 	{"platform/internal/policy", words},
 	{"platform/internal/guard", words},
 	{"platform/internal/remedy", words + " platform/internal/guard"},

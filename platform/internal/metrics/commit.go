@@ -14,6 +14,9 @@ import (
 // own.
 const groupBytes = 1 << 20
 
+// logOverflow is the size of the log at which nothing more is taken.
+const logOverflow = 256 << 20
+
 // waiting is a batch in the queue: encoded by its caller, written by the
 // committer, who says once on done how it went.
 type waiting struct {
@@ -47,13 +50,14 @@ func (q *queue) push(w *waiting) error {
 	}
 	q.list = append(q.list, w)
 	q.bytes += len(w.frame)
-	q.signal()
+	signal(q.wake)
 	return nil
 }
 
-func (q *queue) signal() {
+// signal leaves a hint, if none is there already.
+func signal(hint chan<- struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case hint <- struct{}{}:
 	default:
 	}
 }
@@ -95,6 +99,10 @@ func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
 		return nil
 	}
 	var c columns
+	if s.logBytes.Load() > logOverflow {
+		return vigil.Errorf(vigil.Busy, "ingest_overload", "the metric log is not sealed as fast as it grows").
+			Hinted("Send again after a pause; vigil doctor says what ails the disk.")
+	}
 	w := &waiting{batch: b, frame: appendFrame(nil, b, &c), done: make(chan error, 1)}
 	if err := s.queue.push(w); err != nil {
 		return err
@@ -121,6 +129,9 @@ func (s *Store) commit(ctx context.Context, group []*waiting) {
 			one.durable = true
 		}
 		s.publish(group)
+		if s.logBytes.Add(int64(len(g.Blob))) > s.opts.MaxLogBytes {
+			signal(s.untidy)
+		}
 	}
 	for _, w := range group {
 		w.done <- err

@@ -99,6 +99,13 @@ func (x *index) size() int {
 	return len(x.ids)
 }
 
+// all returns the ids of all series, ascending.
+func (x *index) all() []uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Sorted(maps.Keys(x.ids))
+}
+
 // matching returns the series that match accepts, by id.
 func (x *index) matching(match func(vigil.Series) bool) []*series {
 	x.mu.RLock()

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -28,7 +29,7 @@ func (s *Store) Latest(ctx context.Context, n int) ([]vigil.Sample, error) {
 	s.mu.RUnlock()
 	if !ok {
 		var err error
-		if points, err = s.latestLogged(ctx, n); err != nil {
+		if points, err = s.latestStored(ctx, n); err != nil {
 			return nil, fmt.Errorf("read the %d latest samples: %w", n, err)
 		}
 	}
@@ -43,8 +44,10 @@ func (s *Store) Latest(ctx context.Context, n int) ([]vigil.Sample, error) {
 	return out, nil
 }
 
-// latestLogged looks back ever further until n samples are found.
-func (s *Store) latestLogged(ctx context.Context, n int) ([]point, error) {
+// latestStored looks back ever further until n samples are found.
+func (s *Store) latestStored(ctx context.Context, n int) ([]point, error) {
+	v, done := s.views.pin()
+	defer done()
 	now := s.opts.Now()
 	for _, back := range []time.Duration{time.Hour, 24 * time.Hour, 0} {
 		since, from := int64(math.MinInt64), int64(math.MinInt64)
@@ -52,7 +55,7 @@ func (s *Store) latestLogged(ctx context.Context, n int) ([]point, error) {
 			since, from = now.Add(-back).UnixNano(), now.Add(-back-lateness).UnixNano()
 		}
 		last := ring{rows: make([]point, n)}
-		err := s.eachPoint(ctx, from, math.MaxInt64, func(p point) bool {
+		err := s.eachLogged(ctx, v.logFrom, from, math.MaxInt64, func(p point) bool {
 			if p.received >= since {
 				last.put(p)
 			}
@@ -61,12 +64,43 @@ func (s *Store) latestLogged(ctx context.Context, n int) ([]point, error) {
 		if err != nil {
 			return nil, err
 		}
-		if last.count == n || back == 0 {
-			points, _ := last.newest(last.count)
+		points, _ := last.newest(last.count)
+		if len(points) < n {
+			sealed, err := s.latestSealed(ctx, v, since, n-len(points))
+			if err != nil {
+				return nil, err
+			}
+			points = append(points, sealed...)
+		}
+		if len(points) == n || back == 0 {
 			return points, nil
 		}
 	}
 	return nil, nil
+}
+
+// latestSealed returns the n newest samples in blocks, newest first. When they
+// were received is forgotten by then, so their own time counts.
+func (s *Store) latestSealed(ctx context.Context, v *view, since int64, n int) ([]point, error) {
+	var points []point
+	prune := func() {
+		slices.SortStableFunc(points, func(a, b point) int { return cmp.Compare(b.t, a.t) })
+		points = points[:min(n, len(points))]
+	}
+	err := s.eachSealed(ctx, v.blocks, s.index.all(), since, math.MaxInt64, func(c page.Chunk) bool {
+		for i, t := range c.Times {
+			if t >= since {
+				points = append(points, point{t, c.Series, t, c.Values[i]})
+			}
+		}
+		if len(points) > 4*n+1024 {
+			prune()
+			since = max(since, points[len(points)-1].t)
+		}
+		return true
+	})
+	prune()
+	return points, err
 }
 
 // History is what is known of one series in a range of time. Times are unix
@@ -98,7 +132,7 @@ func (s *Store) samples(ctx context.Context, found []*series, lo, hi int64, limi
 	if out, ok, err := s.fromHeads(found, lo, hi, limit); ok {
 		return out, err
 	}
-	return s.fromLog(ctx, found, lo, hi, limit)
+	return s.fromDisk(ctx, found, lo, hi, limit)
 }
 
 // fromHeads answers from memory; ok is false when a head does not reach back
@@ -125,22 +159,39 @@ func (s *Store) fromHeads(found []*series, lo, hi int64, limit int) (out []Histo
 	return out, true, nil
 }
 
-// fromLog answers from disk, where everything is.
-func (s *Store) fromLog(ctx context.Context, found []*series, lo, hi int64, limit int) ([]History, error) {
+// fromDisk answers from blocks and the log, where everything is.
+func (s *Store) fromDisk(ctx context.Context, found []*series, lo, hi int64, limit int) ([]History, error) {
+	v, done := s.views.pin()
+	defer done()
+	ids := make([]uint64, len(found))
 	rows := make(map[uint64][]sample, len(found))
-	for _, one := range found {
-		rows[one.id] = nil
+	for i, one := range found {
+		ids[i], rows[one.id] = one.id, nil
 	}
 	total := 0
-	err := s.eachPoint(ctx, lo, hi, func(p point) bool {
-		if have, ok := rows[p.series]; ok && lo <= p.t && p.t <= hi {
-			rows[p.series] = append(have, sample{p.t, p.v})
+	put := func(id uint64, t int64, value float64) bool {
+		if have, ok := rows[id]; ok && lo <= t && t <= hi {
+			rows[id] = append(have, sample{t, value})
 			total++
 		}
 		return total <= limit
+	}
+	err := s.eachSealed(ctx, v.blocks, ids, lo, hi, func(c page.Chunk) bool {
+		for i, t := range c.Times {
+			if !put(c.Series, t, c.Values[i]) {
+				return false
+			}
+		}
+		return true
 	})
+	if err == nil && total <= limit {
+		err = s.eachLogged(ctx, v.logFrom, lo, hi, func(p point) bool { return put(p.series, p.t, p.v) })
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %d series: %w", len(found), err)
+	}
+	if total > limit {
+		return nil, errTooMany()
 	}
 	var out []History
 	for _, one := range found {
@@ -149,18 +200,6 @@ func (s *Store) fromLog(ctx context.Context, found []*series, lo, hi int64, limi
 		}
 	}
 	return out, nil
-}
-
-// inOrder sorts samples by time and keeps the last received of each time.
-func inOrder(rows []sample) []sample {
-	slices.SortStableFunc(rows, func(a, b sample) int { return cmp.Compare(a.t, b.t) })
-	kept := rows[:0]
-	for i, r := range rows {
-		if i+1 == len(rows) || rows[i+1].t != r.t {
-			kept = append(kept, r)
-		}
-	}
-	return kept
 }
 
 func history(one *series, rows []sample) History {

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 )
 
-// trimEvery is how often retention is applied.
-const trimEvery = time.Minute
+// houseEvery is how often history is put in order.
+const houseEvery = 30 * time.Second
 
-// Run writes what is appended and applies retention, until ctx ends. What was
+// Run writes what is appended and keeps history in order, until ctx ends. What was
 // appended by then is still written before Run returns.
 func (s *Store) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.keepTrim(ctx) })
+	wg.Go(func() { s.keepHouse(ctx) })
 	s.keepCommitting(ctx)
 	wg.Wait()
 	return nil
@@ -41,25 +43,74 @@ func (s *Store) drain(ctx context.Context) {
 	}
 }
 
-func (s *Store) keepTrim(ctx context.Context) {
-	tick := time.NewTicker(trimEvery)
+// keepHouse seals, merges and deletes, one after the other, now and then and
+// when the log has grown over its limit.
+func (s *Store) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(houseEvery)
 	defer tick.Stop()
 	for {
-		if err := s.Trim(ctx, s.opts.Now()); err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "retention not applied", "err", err)
+		if err := s.Tidy(ctx, s.opts.Now()); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "history not tidied", "err", err)
 		}
 		select {
 		case <-tick.C:
+		case <-s.untidy:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// Trim applies retention by age and by size once.
-func (s *Store) Trim(ctx context.Context, now time.Time) error {
-	if _, err := s.journal.TrimLog(ctx, now.Add(-s.opts.Retention).UnixNano(), s.opts.MaxLogBytes); err != nil {
+// Tidy seals the part of the log that is due, merges blocks, applies retention
+// and deletes what nobody reads any more.
+func (s *Store) Tidy(ctx context.Context, now time.Time) error {
+	s.house.Lock()
+	defer s.house.Unlock()
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = s.seal(ctx, now); err != nil {
+			return err
+		}
+		if err = s.sweep(ctx); err != nil {
+			return err
+		}
+	}
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = s.compact(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.trim(ctx, now); err != nil {
+		return err
+	}
+	return s.sweep(ctx)
+}
+
+// trim applies retention once: what is older than it goes, and the oldest
+// blocks while there are more bytes than allowed.
+func (s *Store) trim(ctx context.Context, now time.Time) error {
+	before := now.Add(-s.opts.Retention).UnixNano()
+	if _, err := s.journal.TrimLog(ctx, before); err != nil {
 		return fmt.Errorf("trim the metric log: %w", err)
+	}
+	blocks := s.views.peek().blocks
+	bytes := int64(0)
+	for _, b := range blocks {
+		bytes += b.Bytes
+	}
+	change := flow.Settlement{}
+	for _, b := range blocks {
+		if b.MaxTime < before || bytes > s.opts.MaxBytes {
+			change.Dead = append(change.Dead, b.ID)
+			bytes -= b.Bytes
+		}
+	}
+	if change.Dead == nil {
+		return nil
+	}
+	if err := s.settle(ctx, change); err != nil {
+		return fmt.Errorf("trim blocks: %w", err)
 	}
 	return nil
 }

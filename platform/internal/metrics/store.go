@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -10,46 +12,65 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // Journal keeps the log on disk. AppendLog returns after the group is durable,
 // whole or not at all; EachLog calls back in the order of AppendLog with every
-// row that has a sample in [minTime, maxTime], unix nanoseconds.
+// row after one of them that has a sample in [minTime, maxTime], unix
+// nanoseconds.
 type Journal interface {
 	AppendLog(ctx context.Context, g flow.LogGroup) error
 	EachSeries(ctx context.Context, each func(flow.SeriesRow) error) error
-	EachLog(ctx context.Context, minTime, maxTime int64, each func(flow.LogRow) error) error
-	TrimLog(ctx context.Context, beforeTime, maxBytes int64) (deleted int, err error)
+	EachLog(ctx context.Context, after, minTime, maxTime int64, each func(flow.LogRow) error) error
+	TrimLog(ctx context.Context, beforeTime int64) (deleted int, err error)
+}
+
+// Archive builds sealed history beside the journal. Every change of it is
+// whole or not at all, and durable when it returns.
+type Archive interface {
+	MeasureLog(ctx context.Context, after, samples int64) (prefix, whole flow.LogSpan, err error)
+	AddPages(ctx context.Context, b flow.Block, pages []flow.Page) error
+	Settle(ctx context.Context, s flow.Settlement) error
+	Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bool, err error)
+}
+
+// Past reads sealed history. Pages come in the block's order.
+type Past interface {
+	Blocks(ctx context.Context) (blocks []flow.Block, logUpTo int64, err error)
+	Pages(ctx context.Context, block int64, within flow.PageRef) ([]flow.PageRef, error)
+	Page(ctx context.Context, id int64) (data []byte, checksum uint32, err error)
+}
+
+// Disk is where a Store keeps everything.
+type Disk struct {
+	Journal Journal
+	Archive Archive
+	Past    Past
 }
 
 // Options of a Store. Zero values mean the defaults named here.
 type Options struct {
-	Retention   time.Duration // how long samples are kept: 15 days
-	MaxLogBytes int64         // and how many bytes of log at most: 1 GiB
-	MaxSeries   int           // 200,000
-	MaxQuery    int           // samples in one answer: 5,000,000
-	MaxWaiting  int           // bytes of samples waiting for the disk: 64 MiB
-	Now         func() time.Time
-	Log         *slog.Logger
+	Retention    time.Duration // how long samples are kept: 15 days
+	MaxBytes     int64         // and how many bytes of blocks at most: 10 GiB
+	MaxLogBytes  int64         // of the log, which is sealed when there are more: 64 MiB
+	ChunkSamples int           // of one series side by side: 480
+	MaxSeries    int           // 1,000,000
+	MaxQuery     int           // samples in one answer: 5,000,000
+	MaxWaiting   int           // bytes of samples waiting for the disk: 64 MiB
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
-	if o.Retention == 0 {
-		o.Retention = 15 * 24 * time.Hour
-	}
-	if o.MaxLogBytes == 0 {
-		o.MaxLogBytes = 1 << 30
-	}
-	if o.MaxSeries == 0 {
-		o.MaxSeries = 200_000
-	}
-	if o.MaxQuery == 0 {
-		o.MaxQuery = 5_000_000
-	}
-	if o.MaxWaiting == 0 {
-		o.MaxWaiting = 64 << 20
-	}
+	o.Retention = cmp.Or(o.Retention, 15*24*time.Hour)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 10<<30)
+	o.MaxLogBytes = cmp.Or(o.MaxLogBytes, 64<<20)
+	o.ChunkSamples = min(cmp.Or(o.ChunkSamples, 480), page.MaxSamples)
+	o.MaxSeries = cmp.Or(o.MaxSeries, 1_000_000)
+	o.MaxQuery = cmp.Or(o.MaxQuery, 5_000_000)
+	o.MaxWaiting = cmp.Or(o.MaxWaiting, 64<<20)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -63,12 +84,20 @@ const replayed = 15 * time.Minute
 // Store is one tenant's metrics. Its methods may be called at the same time.
 type Store struct {
 	journal Journal
+	archive Archive
+	past    Past
 	opts    Options
 	log     *slog.Logger
 	corrupt atomic.Int64
 
 	index index
 	queue queue
+	views *views
+
+	logBytes atomic.Int64  // not sealed yet, about
+	untidy   chan struct{} // a hint that the log is over its limit
+	house    sync.Mutex    // held while history is sealed, merged, swept or trimmed
+	sweptLog int64         // rows of the log up to it are gone; guarded by house
 
 	mu     sync.RWMutex // guards recent and every series' head
 	recent ring
@@ -76,13 +105,18 @@ type Store struct {
 
 // Open reads the series and the newest samples from the journal. Nothing is
 // written until Run runs.
-func Open(ctx context.Context, j Journal, o Options) (*Store, error) {
+func Open(ctx context.Context, d Disk, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{journal: j, opts: o, log: o.Log.With("component", "metrics")}
+	s := &Store{journal: d.Journal, archive: d.Archive, past: d.Past, opts: o, untidy: make(chan struct{}, 1), log: o.Log.With("component", "metrics")}
 	s.index = newIndex(o.MaxSeries)
 	s.queue = newQueue(o.MaxWaiting)
+	blocks, logFrom, err := d.Past.Blocks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the blocks: %w", err)
+	}
+	s.views = newViews(blocks, logFrom)
 	floor := o.Now().Add(-replayed).UnixNano()
-	err := j.EachSeries(ctx, func(r flow.SeriesRow) error {
+	err = d.Journal.EachSeries(ctx, func(r flow.SeriesRow) error {
 		s.index.load(r, floor)
 		return nil
 	})
@@ -98,7 +132,20 @@ func Open(ctx context.Context, j Journal, o Options) (*Store, error) {
 // replay fills the heads. The ring of recent receipts is left empty: rows are
 // found by the time of their samples, so it could not be filled completely.
 func (s *Store) replay(ctx context.Context, floor int64) error {
-	return s.eachPoint(ctx, floor, math.MaxInt64, func(p point) bool {
+	v, done := s.views.pin()
+	defer done()
+	err := s.eachSealed(ctx, v.blocks, s.index.all(), floor, math.MaxInt64, func(c page.Chunk) bool {
+		if one := s.index.byID(c.Series); one != nil {
+			for i, t := range c.Times {
+				one.head.put(t, c.Values[i])
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return s.eachLogged(ctx, v.logFrom, floor, math.MaxInt64, func(p point) bool {
 		if one := s.index.byID(p.series); one != nil {
 			one.head.put(p.t, p.v)
 		}
@@ -106,25 +153,29 @@ func (s *Store) replay(ctx context.Context, floor int64) error {
 	})
 }
 
-// eachPoint reads the log rows that overlap [from, to] and yields all their
-// points. A corrupt row is told and set aside: it stays where it is until
-// retention removes it, and the rows around it are read.
-func (s *Store) eachPoint(ctx context.Context, from, to int64, yield func(point) bool) error {
-	return s.journal.EachLog(ctx, from, to, func(row flow.LogRow) error {
+// eachLogged reads the rows of the log after one of them that overlap
+// [from, to] and yields all their points until yield returns false. A corrupt
+// row is told and set aside, and the rows around it are read.
+func (s *Store) eachLogged(ctx context.Context, after, from, to int64, yield func(point) bool) error {
+	enough := errors.New("enough")
+	err := s.journal.EachLog(ctx, after, from, to, func(row flow.LogRow) error {
 		stopped := false
 		err := decodeRow(row, func(p point) bool {
 			stopped = !yield(p)
 			return !stopped
 		})
 		if err != nil {
-			s.corrupt.Add(1)
-			s.log.ErrorContext(ctx, "metric log row set aside", "err", err)
+			s.setAside(ctx, err)
 		}
 		if stopped {
-			return errTooMany()
+			return enough
 		}
 		return ctx.Err()
 	})
+	if errors.Is(err, enough) {
+		return nil
+	}
+	return err
 }
 
 // Corrupt returns how often a log row was found torn or flipped and set aside.

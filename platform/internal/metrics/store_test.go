@@ -2,10 +2,11 @@ package metrics_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,76 +16,101 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics"
+	"github.com/techmedaddy/vigil/platform/internal/sqlite"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // start is when the tests' clock stands.
 var start = time.Unix(1_700_000_000, 0)
 
-// journal keeps the log in memory. hold, if set, is asked before each append,
-// as a disk that takes its time.
+// journal is a real database. hold, if set, is asked before each append, as a
+// disk that takes its time or refuses.
 type journal struct {
+	*sqlite.DB
+	path string
 	hold func(flow.LogGroup) error
-
-	mu     sync.Mutex // guards all below
-	series []flow.SeriesRow
-	groups []flow.LogGroup
-	trims  []int64
 }
 
-func (j *journal) AppendLog(_ context.Context, g flow.LogGroup) error {
+func newJournal(t testing.TB, hold func(flow.LogGroup) error) *journal {
+	t.Helper()
+	j := &journal{path: filepath.Join(t.TempDir(), "vigil.db"), hold: hold}
+	j.reopen(t)
+	return j
+}
+
+// reopen opens the database again, as the next process would.
+func (j *journal) reopen(t testing.TB) {
+	t.Helper()
+	j.shut(t)
+	var err error
+	if j.DB, err = sqlite.Open(t.Context(), j.path, sqlite.Options{}); err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	db := j.DB
+	t.Cleanup(func() { _ = db.Close(context.WithoutCancel(t.Context())) })
+}
+
+func (j *journal) shut(t testing.TB) {
+	t.Helper()
+	if j.DB == nil {
+		return
+	}
+	if err := j.Close(t.Context()); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+}
+
+func (j *journal) disk() metrics.Disk {
+	return metrics.Disk{Journal: j, Archive: j.DB, Past: j.DB}
+}
+
+func (j *journal) AppendLog(ctx context.Context, g flow.LogGroup) error {
 	if j.hold != nil {
 		if err := j.hold(g); err != nil {
 			return err
 		}
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.series = append(j.series, g.NewSeries...)
-	j.groups = append(j.groups, g)
-	return nil
+	return j.DB.AppendLog(ctx, g)
 }
 
-func (j *journal) EachSeries(_ context.Context, each func(flow.SeriesRow) error) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, r := range j.series {
-		if err := each(r); err != nil {
-			return err
-		}
+// tamper runs a statement behind the database's back.
+func (j *journal) tamper(t testing.TB, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", j.path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return nil
-}
-
-func (j *journal) EachLog(_ context.Context, lo, hi int64, each func(flow.LogRow) error) error {
-	j.mu.Lock()
-	groups := slices.Clone(j.groups)
-	j.mu.Unlock()
-	for i, g := range groups {
-		if g.MaxTime < lo || g.MinTime > hi {
-			continue
-		}
-		if err := each(flow.LogRow{ID: int64(i + 1), Blob: g.Blob, Checksum: g.Checksum}); err != nil {
-			return err
-		}
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
 	}
-	return nil
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
-func (j *journal) TrimLog(_ context.Context, before, _ int64) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.trims = append(j.trims, before)
-	return 0, nil
+// count returns the one number that a query gives.
+func (j *journal) count(t testing.TB, query string) (n int64) {
+	t.Helper()
+	_, rows, err := sqlite.Query(t.Context(), j.path, query, sqlite.QueryOptions{DecodeLog: metrics.DecodeLog, DecodePage: metrics.DecodePage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ = rows[0][0].(int64)
+	return n
 }
 
 // open opens a store and runs it until stop, or the end of the test.
 func open(t testing.TB, j *journal, o metrics.Options) (s *metrics.Store, stop func()) {
 	t.Helper()
+	return openDisk(t, j.disk(), o)
+}
+
+func openDisk(t testing.TB, d metrics.Disk, o metrics.Options) (s *metrics.Store, stop func()) {
+	t.Helper()
 	if o.Now == nil {
 		o.Now = func() time.Time { return start }
 	}
-	s, err := metrics.Open(t.Context(), j, o)
+	s, err := metrics.Open(t.Context(), d, o)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -168,11 +194,11 @@ func samples(t testing.TB, s *metrics.Store, from, to time.Duration) map[string]
 func TestAppend_ReturnsOnlyAfterTheCommitAndShowsNothingBefore(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	j := &journal{hold: func(flow.LogGroup) error {
+	j := newJournal(t, func(flow.LogGroup) error {
 		entered <- struct{}{}
 		<-release
 		return nil
-	}}
+	})
 	s, _ := open(t, j, metrics.Options{})
 	b := batch(t, s, 0, in{"a", 0, 1})
 	done := make(chan error, 1)
@@ -198,11 +224,11 @@ func TestAppend_ReturnsOnlyAfterTheCommitAndShowsNothingBefore(t *testing.T) {
 func TestAppend_GroupsWhatWaitsWhileACommitIsUnderWay(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan int), make(chan struct{})
-	j := &journal{hold: func(g flow.LogGroup) error {
+	j := newJournal(t, func(g flow.LogGroup) error {
 		entered <- g.Samples
 		<-release
 		return nil
-	}}
+	})
 	s, _ := open(t, j, metrics.Options{})
 	first := batch(t, s, 0, in{"a", 0, 1})
 	var rest []*flow.Batch
@@ -243,7 +269,7 @@ func waitQueued(t *testing.T, s *metrics.Store, n int) {
 func TestAppend_TellsEveryoneOfAFailedCommitAndShowsNothing(t *testing.T) {
 	t.Parallel()
 	broken := vigil.Errorf(vigil.Internal, "storage_failed", "disk on fire")
-	j := &journal{hold: func(flow.LogGroup) error { return broken }}
+	j := newJournal(t, func(flow.LogGroup) error { return broken })
 	s, _ := open(t, j, metrics.Options{})
 	if err := s.Append(t.Context(), batch(t, s, 0, in{"a", 0, 1})); !errors.Is(err, broken) {
 		t.Errorf("Append = %v, want %v", err, broken)
@@ -253,19 +279,19 @@ func TestAppend_TellsEveryoneOfAFailedCommitAndShowsNothing(t *testing.T) {
 	}
 	j.hold = nil // the journal decides whether it works again; the store tells the series again
 	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}))
-	if len(j.series) != 1 {
-		t.Errorf("series on disk = %v, want one", j.series)
+	if n := j.count(t, "SELECT count(*) FROM series"); n != 1 {
+		t.Errorf("%d series on disk, want one", n)
 	}
 }
 
 func TestAppend_RefusesWhenTooMuchWaits(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}, 2), make(chan struct{})
-	j := &journal{hold: func(flow.LogGroup) error {
+	j := newJournal(t, func(flow.LogGroup) error {
 		entered <- struct{}{}
 		<-release
 		return nil
-	}}
+	})
 	s, _ := open(t, j, metrics.Options{MaxWaiting: 20})
 	b := batch(t, s, 0, in{"a", 0, 1})
 	var wg sync.WaitGroup
@@ -282,7 +308,7 @@ func TestAppend_RefusesWhenTooMuchWaits(t *testing.T) {
 
 func TestAppend_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s, err := metrics.Open(t.Context(), &journal{}, metrics.Options{Now: func() time.Time { return start }})
+	s, err := metrics.Open(t.Context(), newJournal(t, nil).disk(), metrics.Options{Now: func() time.Time { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,11 +323,11 @@ func TestAppend_EndsWithItsContext(t *testing.T) {
 func TestRun_WritesWhatWaitsBeforeItReturnsAndRefusesTheRest(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}, 2), make(chan struct{})
-	j := &journal{hold: func(flow.LogGroup) error {
+	j := newJournal(t, func(flow.LogGroup) error {
 		entered <- struct{}{}
 		<-release
 		return nil
-	}}
+	})
 	s, stop := open(t, j, metrics.Options{})
 	a, b := batch(t, s, 0, in{"a", 0, 1}), batch(t, s, 0, in{"b", 0, 2})
 	var wg sync.WaitGroup
@@ -312,8 +338,8 @@ func TestRun_WritesWhatWaitsBeforeItReturnsAndRefusesTheRest(t *testing.T) {
 	wg.Go(stop)
 	close(release)
 	wg.Wait()
-	if len(j.groups) != 2 {
-		t.Errorf("%d groups written, want 2", len(j.groups))
+	if n := j.count(t, "SELECT count(*) FROM log"); n != 2 {
+		t.Errorf("%d groups written, want 2", n)
 	}
 	if err := s.Append(t.Context(), a); vigil.CodeOf(err) != "shutting_down" {
 		t.Errorf("Append after Run = %v, want shutting_down", err)
@@ -322,7 +348,7 @@ func TestRun_WritesWhatWaitsBeforeItReturnsAndRefusesTheRest(t *testing.T) {
 
 func TestStore_RemembersAfterARestart(t *testing.T) {
 	t.Parallel()
-	j := &journal{}
+	j := newJournal(t, nil)
 	s, stop := open(t, j, metrics.Options{})
 	appendAll(t, s,
 		batch(t, s, -20*time.Minute, in{"old", -20 * time.Minute, 1}),
@@ -352,7 +378,7 @@ func TestStore_RemembersAfterARestart(t *testing.T) {
 
 func TestLatest_IsNewestFirstByReceipt(t *testing.T) {
 	t.Parallel()
-	s, _ := open(t, &journal{}, metrics.Options{})
+	s, _ := open(t, newJournal(t, nil), metrics.Options{})
 	appendAll(t, s,
 		batch(t, s, 0, in{"a", 0, 1}),
 		batch(t, s, time.Second, in{"late", -30 * time.Minute, 2}))
@@ -369,11 +395,11 @@ func TestLatest_IsNewestFirstByReceipt(t *testing.T) {
 
 func TestOpen_SetsACorruptRowAsideAndReadsTheRest(t *testing.T) {
 	t.Parallel()
-	j := &journal{}
+	j := newJournal(t, nil)
 	s, stop := open(t, j, metrics.Options{})
 	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}), batch(t, s, 0, in{"a", 1, 2}), batch(t, s, 0, in{"a", 2, 3}))
 	stop()
-	j.groups[1].Blob[len(j.groups[1].Blob)-1] ^= 1
+	j.tamper(t, "UPDATE log SET batch = CAST(batch || x'00' AS BLOB) WHERE id = 2")
 
 	s, _ = open(t, j, metrics.Options{})
 	if diff := cmp.Diff(map[time.Duration]float64{0: 1, 2: 3}, samples(t, s, 0, 10)["a"]); diff != "" {
@@ -386,7 +412,7 @@ func TestOpen_SetsACorruptRowAsideAndReadsTheRest(t *testing.T) {
 
 func TestIntern_RefusesNewSeriesAtTheLimitAndKnowsTheOld(t *testing.T) {
 	t.Parallel()
-	s, _ := open(t, &journal{}, metrics.Options{MaxSeries: 2})
+	s, _ := open(t, newJournal(t, nil), metrics.Options{MaxSeries: 2})
 	a, meta, err := s.Intern("a", vigil.Labels{"x": "1", "y": "2"})
 	if err != nil || meta.String() != `a{x="1",y="2"}` {
 		t.Fatalf("Intern = %v, %v", meta, err)
@@ -405,7 +431,7 @@ func TestIntern_RefusesNewSeriesAtTheLimitAndKnowsTheOld(t *testing.T) {
 
 func TestSamples_RefusesTooLargeAnswers(t *testing.T) {
 	t.Parallel()
-	s, _ := open(t, &journal{}, metrics.Options{MaxQuery: 5})
+	s, _ := open(t, newJournal(t, nil), metrics.Options{MaxQuery: 5})
 	for i := range 6 {
 		appendAll(t, s, batch(t, s, 0, in{"a", time.Duration(i), 1}))
 	}
@@ -418,7 +444,7 @@ func TestSamples_RefusesTooLargeAnswers(t *testing.T) {
 
 func TestSamples_SurvivesAbsurdRanges(t *testing.T) {
 	t.Parallel()
-	s, _ := open(t, &journal{}, metrics.Options{})
+	s, _ := open(t, newJournal(t, nil), metrics.Options{})
 	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}))
 	f := func(from, to time.Time, want int) {
 		t.Helper()
@@ -433,27 +459,12 @@ func TestSamples_SurvivesAbsurdRanges(t *testing.T) {
 	f(time.Unix(1<<60, 0), time.Unix(1<<61, 0), 0)
 }
 
-func TestTrim_AppliesRetention(t *testing.T) {
-	t.Parallel()
-	j := &journal{}
-	s, err := metrics.Open(t.Context(), j, metrics.Options{Retention: time.Hour, Now: func() time.Time { return start }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Trim(t.Context(), start); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]int64{start.Add(-time.Hour).UnixNano()}, j.trims); diff != "" {
-		t.Errorf("trimmed before (-want +got):\n%s", diff)
-	}
-}
-
 // Whatever order samples come in, memory, log and a restarted store tell the
 // same: the last value received for each series and time.
 func TestStore_KeepsTheLastOfEachSeriesAndTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		j := &journal{}
+		j := newJournal(t, nil)
 		s, stop := open(t, j, metrics.Options{})
 		defer stop()
 		want := map[string]map[time.Duration]float64{}
@@ -489,7 +500,7 @@ func TestStore_KeepsTheLastOfEachSeriesAndTime(t *testing.T) {
 }
 
 func BenchmarkIntern_KnownSeries(b *testing.B) {
-	s, _ := open(b, &journal{}, metrics.Options{})
+	s, _ := open(b, newJournal(b, nil), metrics.Options{})
 	labels := vigil.Labels{"host": "web-1", "service": "backend"}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -500,7 +511,7 @@ func BenchmarkIntern_KnownSeries(b *testing.B) {
 }
 
 func BenchmarkAppend_OneSample(b *testing.B) {
-	s, _ := open(b, &journal{hold: func(flow.LogGroup) error { return nil }}, metrics.Options{})
+	s, _ := open(b, newJournal(b, func(flow.LogGroup) error { return nil }), metrics.Options{})
 	one := batch(b, s, 0, in{"cpu_usage", 0, 0.12})
 	b.ReportAllocs()
 	for b.Loop() {

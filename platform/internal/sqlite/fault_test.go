@@ -18,7 +18,7 @@ func append1(t *testing.T, db *DB) error {
 
 func rowsOfLog(t *testing.T, db *DB) (n int) {
 	t.Helper()
-	if err := db.EachLog(t.Context(), 0, 1, func(flow.LogRow) error { n++; return nil }); err != nil {
+	if err := db.EachLog(t.Context(), 0, 0, 1, func(flow.LogRow) error { n++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return n

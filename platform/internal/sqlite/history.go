@@ -14,9 +14,17 @@ import (
 type history struct {
 	noted  *error // the first error: SQLite hands on only its text
 	series func() (map[uint64]seriesText, error)
+	sealed func(minTime, maxTime int64) (pages []numberedPage, logFrom int64, err error)
 	page   func(*logWalk) ([]numberedRow, error)
+	load   func(page int64) (data []byte, checksum uint32, err error)
 	decode func(flow.LogRow, func(series uint64, ts int64, v float64) bool) error
+	unpack func(data []byte, checksum uint32, yield func(series uint64, ts int64, v float64) bool) error
 }
+
+// numberedPage is a page with the number of the samples before it. Blocks hold
+// fewer samples than the log did, because duplicates are gone, so no number is
+// given twice.
+type numberedPage struct{ id, first int64 }
 
 // seriesText is a series as the columns show it.
 type seriesText struct{ name, labels string }
@@ -25,6 +33,9 @@ func newHistory(ctx context.Context, db *DB, o QueryOptions) history {
 	return history{
 		noted:  new(error),
 		decode: o.DecodeLog,
+		unpack: o.DecodePage,
+		load:   func(page int64) ([]byte, uint32, error) { return db.Page(ctx, page) },
+		sealed: func(minTime, maxTime int64) ([]numberedPage, int64, error) { return db.sealedBetween(ctx, minTime, maxTime) },
 		series: func() (map[uint64]seriesText, error) {
 			all := map[uint64]seriesText{}
 			err := db.EachSeries(ctx, func(s flow.SeriesRow) error {
@@ -36,7 +47,7 @@ func newHistory(ctx context.Context, db *DB, o QueryOptions) history {
 		},
 		page: func(l *logWalk) (rows []numberedRow, err error) {
 			if l.last == 0 {
-				found, err := db.logBetween(ctx, l.minTime, l.maxTime)
+				found, err := db.logBetween(ctx, l.after, l.minTime, l.maxTime)
 				if err != nil || !found.more {
 					l.more = false
 					return nil, err
@@ -60,23 +71,71 @@ func (h history) note(err error) error {
 	return err
 }
 
+// sealedBetween returns the pages of live blocks that overlap a time range, and
+// the row of the log after which nothing is in blocks.
+func (db *DB) sealedBetween(ctx context.Context, minTime, maxTime int64) (out []numberedPage, logFrom int64, err error) {
+	blocks, logFrom, err := db.Blocks(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, b := range blocks {
+		if !b.Live || b.MinTime > maxTime || b.MaxTime < minTime {
+			continue
+		}
+		refs, err := db.Pages(ctx, b.ID, flow.PageRef{MaxSeries: math.MaxUint64, MinTime: math.MinInt64, MaxTime: math.MaxInt64})
+		if err != nil {
+			return nil, 0, err
+		}
+		first := b.First
+		for _, r := range refs {
+			if r.MinTime <= maxTime && r.MaxTime >= minTime {
+				out = append(out, numberedPage{r.ID, first})
+			}
+			first += int64(r.Samples)
+		}
+	}
+	return out, logFrom, nil
+}
+
 // samplesOf decodes a row of the log within a time range into buf.
 func (h history) samplesOf(r numberedRow, minTime, maxTime int64, buf []sampleRow) ([]sampleRow, error) {
-	n := r.first
-	err := h.decode(r.LogRow, func(series uint64, ts int64, v float64) bool {
+	rows, yield := collecting(r.first, minTime, maxTime, buf)
+	if err := h.decode(r.LogRow, yield); err != nil {
+		return nil, damaged(err, "row %d of the metric log", r.ID)
+	}
+	return *rows, nil
+}
+
+// samplesIn decodes a page within a time range into buf.
+func (h history) samplesIn(p numberedPage, minTime, maxTime int64, buf []sampleRow) ([]sampleRow, error) {
+	data, sum, err := h.load(p.id)
+	if err != nil {
+		return nil, err
+	}
+	rows, yield := collecting(p.first, minTime, maxTime, buf)
+	if err := h.unpack(data, sum, yield); err != nil {
+		return nil, damaged(err, "page %d of history", p.id)
+	}
+	return *rows, nil
+}
+
+// collecting returns a function that numbers samples and keeps those within a
+// time range.
+func collecting(n, minTime, maxTime int64, buf []sampleRow) (*[]sampleRow, func(series uint64, ts int64, v float64) bool) {
+	return &buf, func(series uint64, ts int64, v float64) bool {
 		n++
 		if ts >= minTime && ts <= maxTime {
 			buf = append(buf, sampleRow{id: n, series: series, ts: ts, value: v})
 		}
 		return n < math.MaxInt64
-	})
-	if err != nil {
-		e := vigil.Errorf(vigil.Unavailable, "storage_corrupt", "row %d of the metric log is damaged", r.ID).
-			Hinted("ask for a time range without it")
-		e.Err = err
-		return nil, e
 	}
-	return buf, nil
+}
+
+func damaged(err error, format string, id int64) error {
+	e := vigil.Errorf(vigil.Unavailable, "storage_corrupt", format+" is damaged", id).
+		Hinted("ask for a time range without it")
+	e.Err = err
+	return e
 }
 
 // sampleRow is one row of the table metrics.

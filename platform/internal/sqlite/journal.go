@@ -46,14 +46,14 @@ func (db *DB) insertLog(ctx context.Context, t *tx, g flow.LogGroup) error {
 	if len(g.Blob) == 0 {
 		return nil
 	}
-	_, err := t.exec(ctx, `INSERT INTO log (tenant, first, samples, min_time, max_time, size, checksum, batch)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		db.o.Tenant, t.w.tail.samples, g.Samples, g.MinTime, g.MaxTime, len(g.Blob), int64(g.Checksum), g.Blob)
+	_, err := t.exec(ctx, `INSERT INTO log (id, tenant, first, samples, min_time, max_time, size, checksum, batch)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		t.w.tail.logID+1, db.o.Tenant, t.w.tail.samples, g.Samples, g.MinTime, g.MaxTime, len(g.Blob), int64(g.Checksum), g.Blob)
 	if err != nil {
 		return err
 	}
+	t.w.tail.logID++
 	t.w.tail.samples += int64(g.Samples)
-	t.w.tail.logBytes += int64(len(g.Blob))
 	t.w.wal.bytes += len(g.Blob)
 	return nil
 }
@@ -106,11 +106,11 @@ func scanSeries(rows *sql.Rows) (flow.SeriesRow, error) {
 	return s, nil
 }
 
-// EachLog calls fn for every row of the log that overlaps the range, oldest
-// commit first. fn owns the blob and checks it: bytes are returned as the disk
+// EachLog calls fn for every row of the log after one of them that overlaps
+// the range, oldest commit first. fn owns the blob and checks it: bytes are returned as the disk
 // gave them. No read transaction outlives one page of rows.
-func (db *DB) EachLog(ctx context.Context, minTime, maxTime int64, fn func(flow.LogRow) error) error {
-	walk, err := db.logBetween(ctx, minTime, maxTime)
+func (db *DB) EachLog(ctx context.Context, after, minTime, maxTime int64, fn func(flow.LogRow) error) error {
+	walk, err := db.logBetween(ctx, after, minTime, maxTime)
 	for err == nil && walk.more {
 		err = walk.page(ctx, db, func(r numberedRow) error { return fn(r.LogRow) })
 	}
@@ -133,10 +133,10 @@ type logWalk struct {
 // logBetween finds the rows that overlap a time range by the time index alone.
 // Rows come in order of commit, and samples may be late, so the ids of a range
 // are not contiguous.
-func (db *DB) logBetween(ctx context.Context, minTime, maxTime int64) (*logWalk, error) {
+func (db *DB) logBetween(ctx context.Context, after, minTime, maxTime int64) (*logWalk, error) {
 	var from, to sql.NullInt64
 	_, err := db.one(ctx, []any{&from, &to},
-		`SELECT min(id), max(id) FROM log WHERE max_time >= ? AND min_time <= ?`, minTime, maxTime)
+		`SELECT min(id), max(id) FROM log WHERE id > ? AND max_time >= ? AND min_time <= ?`, after, minTime, maxTime)
 	return &logWalk{minTime: minTime, maxTime: maxTime, after: from.Int64 - 1, last: to.Int64, more: from.Valid}, err
 }
 

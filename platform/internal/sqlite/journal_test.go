@@ -43,7 +43,7 @@ func TestJournal_ReadsBackWhatOverlaps(t *testing.T) {
 	f := func(from, to int64, want ...string) {
 		t.Helper()
 		rows := []string{}
-		must(t, db.EachLog(t.Context(), from, to, func(r flow.LogRow) error {
+		must(t, db.EachLog(t.Context(), 0, from, to, func(r flow.LogRow) error {
 			rows = append(rows, string(r.Blob))
 			if r.Checksum != 1<<31 {
 				t.Errorf("checksum = %d", r.Checksum)
@@ -61,7 +61,7 @@ func TestJournal_ReadsBackWhatOverlaps(t *testing.T) {
 	f(6, 9)
 
 	stop := errors.New("enough")
-	if err := db.EachLog(t.Context(), 0, 99, func(flow.LogRow) error { return stop }); !errors.Is(err, stop) {
+	if err := db.EachLog(t.Context(), 0, 0, 99, func(flow.LogRow) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("EachLog = %v, want the callback's error", err)
 	}
 }
@@ -72,7 +72,7 @@ func TestJournal_ASeriesKeepsItsName(t *testing.T) {
 	must(t, db.AppendLog(t.Context(), group("x", 0, 1, series(1, "cpu", nil))))
 	wantCode(t, db.AppendLog(t.Context(), group("y", 0, 1, series(1, "mem", nil))), "series_id_reused")
 	n := 0
-	must(t, db.EachLog(t.Context(), 0, 9, func(flow.LogRow) error { n++; return nil }))
+	must(t, db.EachLog(t.Context(), 0, 0, 9, func(flow.LogRow) error { n++; return nil }))
 	if n != 1 {
 		t.Errorf("rows = %d, want the first one only", n)
 	}
@@ -85,13 +85,13 @@ func TestJournal_PagesThroughManyRows(t *testing.T) {
 		must(t, db.AppendLog(t.Context(), group("x", i, i)))
 	}
 	n := 0
-	must(t, db.EachLog(t.Context(), 10, 579, func(flow.LogRow) error { n++; return nil }))
+	must(t, db.EachLog(t.Context(), 0, 10, 579, func(flow.LogRow) error { n++; return nil }))
 	if n != 570 {
 		t.Errorf("rows = %d, want 570", n)
 	}
 }
 
-func TestTrimLog_ByAgeThenBySize(t *testing.T) {
+func TestTrimLog_DeletesWhatIsTooOld(t *testing.T) {
 	t.Parallel()
 	db := fresh(t)
 	fill := func(n int) {
@@ -100,7 +100,7 @@ func TestTrimLog_ByAgeThenBySize(t *testing.T) {
 		}
 	}
 	left := func() (n int, oldest int64) {
-		must(t, db.EachLog(t.Context(), math.MinInt64, math.MaxInt64, func(r flow.LogRow) error {
+		must(t, db.EachLog(t.Context(), 0, math.MinInt64, math.MaxInt64, func(r flow.LogRow) error {
 			if n == 0 {
 				oldest = r.ID
 			}
@@ -109,18 +109,18 @@ func TestTrimLog_ByAgeThenBySize(t *testing.T) {
 		}))
 		return n, oldest
 	}
-	f := func(before, maxBytes int64, wantDeleted, wantLeft int, wantOldest int64) {
+	f := func(before int64, wantDeleted, wantLeft int, wantOldest int64) {
 		t.Helper()
-		deleted, err := db.TrimLog(t.Context(), before, maxBytes)
+		deleted, err := db.TrimLog(t.Context(), before)
 		must(t, err)
 		if n, oldest := left(); deleted != wantDeleted || n != wantLeft || oldest != wantOldest {
-			t.Errorf("TrimLog(%d, %d) deleted %d left %d from %d, want %d, %d, %d", before, maxBytes, deleted, n, oldest, wantDeleted, wantLeft, wantOldest)
+			t.Errorf("TrimLog(%d) deleted %d left %d from %d, want %d, %d, %d", before, deleted, n, oldest, wantDeleted, wantLeft, wantOldest)
 		}
 	}
 	fill(600)
-	f(0, 0, 0, 600, 1)
-	f(300, 0, 300, 300, 301)
-	f(300, 1005, 200, 100, 501)
+	f(0, 0, 600, 1)
+	f(300, 300, 300, 301)
+	f(300, 0, 300, 301)
 	fill(1)
-	f(0, 990, 2, 99, 502)
+	f(1, 1, 300, 301)
 }

@@ -68,10 +68,12 @@ func (*metricsTable) Disconnect() error { return nil }
 // Destroy has nothing to remove.
 func (*metricsTable) Destroy() error { return nil }
 
-// metricsCursor walks the log, one decoded row of it in memory at a time.
+// metricsCursor walks the pages and then the log, one decoded page or row in
+// memory at a time.
 type metricsCursor struct {
 	read   history
 	series map[uint64]seriesText
+	sealed []numberedPage // pages not yet decoded
 	walk   logWalk
 	page   []numberedRow // rows of the log not yet decoded
 	rows   []sampleRow   // of the row of the log at hand; rows[0] is the current one
@@ -81,7 +83,7 @@ type metricsCursor struct {
 // Filter starts a walk within the bounds that BestIndex asked for.
 func (c *metricsCursor) Filter(_ int, plan string, vals []vtab.Value) (err error) {
 	c.walk = logWalk{minTime: math.MinInt64, maxTime: math.MaxInt64, more: true}
-	c.page, c.rows = nil, nil
+	c.sealed, c.page, c.rows = nil, nil, nil
 	for i, v := range vals {
 		from, to := bounds(v)
 		if plan[i] != '<' {
@@ -96,28 +98,39 @@ func (c *metricsCursor) Filter(_ int, plan string, vals []vtab.Value) (err error
 			return c.read.note(err)
 		}
 	}
+	if c.sealed, c.walk.after, err = c.read.sealed(c.walk.minTime, c.walk.maxTime); err != nil {
+		return c.read.note(err)
+	}
 	return c.fill()
 }
 
 // fill makes rows[0] the current sample, or leaves rows empty at the end.
 func (c *metricsCursor) fill() (err error) {
-	for len(c.rows) == 0 {
-		if len(c.page) == 0 {
-			if !c.walk.more {
-				return nil
-			}
-			if c.page, err = c.read.page(&c.walk); err != nil {
-				return c.read.note(err)
-			}
-			continue
-		}
-		c.buf, err = c.read.samplesOf(c.page[0], c.walk.minTime, c.walk.maxTime, c.buf[:0])
-		if err != nil {
+	for more := true; more && len(c.rows) == 0; {
+		if more, err = c.step(); err != nil {
 			return c.read.note(err)
 		}
-		c.rows, c.page = c.buf, c.page[1:]
+		c.rows = c.buf
 	}
 	return nil
+}
+
+// step decodes the next page, or the next row of the log, into buf.
+func (c *metricsCursor) step() (more bool, err error) {
+	c.buf = c.buf[:0]
+	switch {
+	case len(c.sealed) > 0:
+		c.buf, err = c.read.samplesIn(c.sealed[0], c.walk.minTime, c.walk.maxTime, c.buf)
+		c.sealed = c.sealed[1:]
+	case len(c.page) > 0:
+		c.buf, err = c.read.samplesOf(c.page[0], c.walk.minTime, c.walk.maxTime, c.buf)
+		c.page = c.page[1:]
+	case c.walk.more:
+		c.page, err = c.read.page(&c.walk)
+	default:
+		return false, nil
+	}
+	return true, err
 }
 
 // Next moves to the next sample.
@@ -153,7 +166,7 @@ func (c *metricsCursor) Rowid() (int64, error) { return c.rows[0].id, nil }
 
 // Close lets go of the rows.
 func (c *metricsCursor) Close() error {
-	c.page, c.rows, c.buf = nil, nil, nil
+	c.sealed, c.page, c.rows, c.buf = nil, nil, nil, nil
 	return nil
 }
 

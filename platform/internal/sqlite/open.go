@@ -31,13 +31,12 @@ type Options struct {
 
 // DB is one tenant's database.
 type DB struct {
-	o     Options
-	path  string
-	pool  *sql.DB // the writer's; one connection
-	read  *sql.DB
-	w     *writer
-	trims chan struct{} // holds a token while TrimLog runs
-	once  func() error  // release, the first time
+	o    Options
+	path string
+	pool *sql.DB // the writer's; one connection
+	read *sql.DB
+	w    *writer
+	once func() error // release, the first time
 }
 
 // Open opens or creates the database at path, brings its schema up to date and
@@ -45,7 +44,7 @@ type DB struct {
 // directory (LockDir).
 func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	o = o.withDefaults()
-	db := &DB{o: o, path: path, trims: make(chan struct{}, 1)}
+	db := &DB{o: o, path: path}
 	db.once = sync.OnceValue(db.release)
 	if err := db.open(ctx); err != nil {
 		err = errors.Join(openFault(path, err), db.once())
@@ -137,7 +136,9 @@ func (w *writer) readTail(ctx context.Context) error {
 	if err := w.readChainTip(ctx, t); err != nil {
 		return err
 	}
-	_, err := t.first(ctx, []any{&w.tail.samples}, `SELECT first + samples FROM log ORDER BY id DESC LIMIT 1`)
+	_, err := t.first(ctx, []any{&w.tail.logID, &w.tail.samples}, `SELECT max(id), max(samples) FROM (
+		SELECT upto AS id, samples FROM log_sealed UNION ALL
+		SELECT * FROM (SELECT id, first + samples FROM log ORDER BY id DESC LIMIT 1))`)
 	return err
 }
 

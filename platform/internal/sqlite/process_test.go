@@ -101,7 +101,7 @@ func playWriter(dir string) int {
 		return 1
 	}
 	from := 0
-	_ = db.EachLog(context.Background(), 0, 0, func(flow.LogRow) error { from++; return nil })
+	_ = db.EachLog(context.Background(), 0, 0, 0, func(flow.LogRow) error { from++; return nil })
 	for n := from; ; n++ {
 		blob := binary.LittleEndian.AppendUint64(nil, uint64(n))
 		blob = append(blob, make([]byte, n%9000)...)
@@ -150,7 +150,7 @@ func checkUpTo(t *testing.T, path string, acked int) {
 	must(t, err)
 	defer closeDB(t, db)
 	next := 0
-	must(t, db.EachLog(t.Context(), 0, 0, func(r flow.LogRow) error {
+	must(t, db.EachLog(t.Context(), 0, 0, 0, func(r flow.LogRow) error {
 		if got := int(binary.LittleEndian.Uint64(r.Blob)); got != next || len(r.Blob) != 8+next%9000 {
 			t.Errorf("row %d holds %d in %d bytes", next, got, len(r.Blob))
 		}
@@ -209,7 +209,7 @@ func TestWrite_RefusedByTheKernelEndsAllWriting(t *testing.T) {
 	}
 	db := open(t, filepath.Join(dir, "vigil.db"))
 	n := 0
-	must(t, db.EachLog(t.Context(), 0, 0, func(flow.LogRow) error { n++; return nil }))
+	must(t, db.EachLog(t.Context(), 0, 0, 0, func(flow.LogRow) error { n++; return nil }))
 	if n != acked || n == 0 {
 		t.Errorf("rows = %d, want the %d acknowledged", n, acked)
 	}

@@ -22,8 +22,10 @@ type QueryOptions struct {
 	// DecodeLog reads a row of the log sample by sample until yield returns
 	// false. Without it there is no table metrics.
 	DecodeLog func(row flow.LogRow, yield func(series uint64, ts int64, v float64) bool) error
-	Limit     int           // rows; 0 means 100,000, more is an error and never a silent cut
-	Timeout   time.Duration // 0 means 10 s
+	// DecodePage reads a page of sealed history in the same way.
+	DecodePage func(data []byte, checksum uint32, yield func(series uint64, ts int64, v float64) bool) error
+	Limit      int           // rows; 0 means 100,000, more is an error and never a silent cut
+	Timeout    time.Duration // 0 means 10 s
 }
 
 // Query runs one SQL query on a database that another process may be serving.
@@ -47,8 +49,23 @@ func Query(ctx context.Context, path, query string, o QueryOptions) (columns []s
 
 	bounded, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
+	if err := db.freeze(bounded); err != nil {
+		return nil, nil, coded(timedOut(ctx, err))
+	}
 	columns, rows, err = db.shell(bounded, query, o)
 	return columns, rows, explain(coded(timedOut(ctx, err)))
+}
+
+// freeze makes every later read of db see the file as it is now: the one who
+// serves it moves samples from the log into blocks, and a reader of both must
+// neither miss nor see them twice.
+func (db *DB) freeze(ctx context.Context) error {
+	db.read.SetMaxOpenConns(1)
+	if _, err := db.read.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	_, _, err := db.Blocks(ctx) // the snapshot is taken at the first read
+	return err
 }
 
 // explain gives a person's mistake in SQL its own code.

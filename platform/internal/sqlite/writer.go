@@ -49,11 +49,10 @@ type writer struct {
 // is copied before a transaction and put back when that is rolled back, so its
 // fields are replaced, never changed in place.
 type tail struct {
-	seq      int64  // of the newest audit record
-	chain    []byte // of the newest audit record
-	samples  int64  // ever appended to the metric log
-	logBytes int64  // in the metric log, valid when logKnown
-	logKnown bool
+	seq     int64  // of the newest audit record
+	chain   []byte // of the newest audit record
+	samples int64  // ever appended to the metric log
+	logID   int64  // of the newest row of the metric log
 }
 
 // write runs do in the next group commit and returns when the commit is on

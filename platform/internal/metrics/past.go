@@ -1,0 +1,108 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// eachChunk reads one page and yields those of its chunks that want accepts.
+// A page whose bytes are not what was written is told, and an error.
+func (s *Store) eachChunk(ctx context.Context, dec *page.Decoder, id int64, want func(uint64, int64, int64) bool, yield func(page.Chunk) bool) error {
+	data, sum, err := s.past.Page(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := openPage(dec, data, sum, want, yield); err != nil {
+		err = fmt.Errorf("read page %d of history: %w", id, err)
+		s.setAside(ctx, err)
+		return err
+	}
+	return nil
+}
+
+func openPage(dec *page.Decoder, data []byte, sum uint32, want func(uint64, int64, int64) bool, yield func(page.Chunk) bool) error {
+	if checksum(data) != sum {
+		return vigil.Errorf(vigil.Internal, "page_corrupt", "the checksum does not match")
+	}
+	if err := dec.Each(data, want, yield); err != nil {
+		return vigil.Errorf(vigil.Internal, "page_corrupt", "%v", err)
+	}
+	return nil
+}
+
+// DecodePage reads the samples of a page by series and then by time, until
+// yield returns false. A page whose bytes are not what was written gives code
+// page_corrupt; nothing of a page with a wrong checksum is yielded.
+func DecodePage(data []byte, sum uint32, yield func(series uint64, ts int64, v float64) bool) error {
+	dec, err := page.NewDecoder()
+	if err != nil {
+		return err
+	}
+	defer dec.Close()
+	return openPage(dec, data, sum, anything, func(c page.Chunk) bool {
+		for i, t := range c.Times {
+			if !yield(c.Series, t, c.Values[i]) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func anything(uint64, int64, int64) bool { return true }
+
+// setAside counts and tells damage that was met. What is damaged stays where it
+// is, and what is around it is read.
+func (s *Store) setAside(ctx context.Context, err error) {
+	s.corrupt.Add(1)
+	s.log.ErrorContext(ctx, "damaged history set aside", "err", err)
+}
+
+// eachSealed yields the chunks of some series, ids ascending, that overlap
+// [lo, hi], in the order in which the log received them. Damaged pages are left out.
+func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint64, lo, hi int64, yield func(page.Chunk) bool) error {
+	if len(ids) == 0 || len(blocks) == 0 {
+		return nil
+	}
+	dec, err := page.NewDecoder()
+	if err != nil {
+		return err
+	}
+	defer dec.Close()
+	within := flow.PageRef{MinSeries: ids[0], MaxSeries: ids[len(ids)-1], MinTime: lo, MaxTime: hi}
+	more := true
+	want := func(series uint64, first, last int64) bool {
+		_, asked := slices.BinarySearch(ids, series)
+		return asked && first <= hi && last >= lo
+	}
+	for _, b := range blocks {
+		if b.MinTime > hi || b.MaxTime < lo {
+			continue
+		}
+		refs, err := s.past.Pages(ctx, b.ID, within)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			if at, _ := slices.BinarySearch(ids, ref.MinSeries); at == len(ids) || ids[at] > ref.MaxSeries {
+				continue
+			}
+			err := s.eachChunk(ctx, dec, ref.ID, want, func(c page.Chunk) bool {
+				more = yield(c)
+				return more
+			})
+			if err != nil && vigil.CodeOf(err) != "page_corrupt" {
+				return fmt.Errorf("read block %d: %w", b.ID, err)
+			}
+			if !more {
+				return nil
+			}
+		}
+	}
+	return nil
+}

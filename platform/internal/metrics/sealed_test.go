@@ -1,0 +1,358 @@
+package metrics_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/metrics"
+)
+
+// soon are the options of a store that seals at every chance.
+func soon() metrics.Options {
+	return metrics.Options{ChunkSamples: 8, MaxLogBytes: 256, Now: func() time.Time { return start }}
+}
+
+func tidy(t testing.TB, s *metrics.Store) {
+	t.Helper()
+	if err := s.Tidy(t.Context(), start); err != nil {
+		t.Fatalf("Tidy: %v", err)
+	}
+}
+
+// fill appends n rounds of samples of ten series, ten seconds apart, and tidies
+// after every round of ten.
+func fill(t testing.TB, s *metrics.Store, from, n int) {
+	t.Helper()
+	for i := from; i < from+n; i++ {
+		at := time.Duration(i-3600) * 10 * time.Second
+		var round []in
+		for k := range 10 {
+			round = append(round, in{fmt.Sprintf("s%d", k), at, float64(i*10 + k)})
+		}
+		appendAll(t, s, batch(t, s, at, round...))
+		if i%10 == 9 {
+			tidy(t, s)
+		}
+	}
+}
+
+// wantFilled checks that all of what fill appended is there, once.
+func wantFilled(t testing.TB, j *journal, s *metrics.Store, n int) {
+	t.Helper()
+	got := samples(t, s, -100*time.Hour, time.Hour)
+	if len(got) != 10 {
+		t.Fatalf("%d series, want 10", len(got))
+	}
+	for k := range 10 {
+		rows := got[fmt.Sprintf("s%d", k)]
+		if len(rows) != n {
+			t.Errorf("series %d has %d samples, want %d", k, len(rows), n)
+		}
+		for at, v := range rows {
+			if want := float64((int(at/(10*time.Second))+3600)*10 + k); v != want {
+				t.Fatalf("series %d at %s = %v, want %v", k, at, v, want)
+			}
+		}
+	}
+	if c := j.count(t, "SELECT count(*) FROM metrics"); c != int64(10*n) {
+		t.Errorf("vigil sql counts %d samples, want %d", c, 10*n)
+	}
+	if c := j.count(t, "SELECT count(DISTINCT id) FROM metrics"); c != int64(10*n) {
+		t.Errorf("vigil sql gives %d numbers, want %d", c, 10*n)
+	}
+}
+
+func TestTidy_MovesTheLogIntoBlocksAndMergesThem(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	s, stop := open(t, j, soon())
+	fill(t, s, 0, 200)
+	wantFilled(t, j, s, 200)
+	if n := j.count(t, "SELECT count(*) FROM log"); n > 20 {
+		t.Errorf("%d rows are left in the log", n)
+	}
+	if n := j.count(t, "SELECT max(level) FROM blocks WHERE live"); n < 1 {
+		t.Errorf("highest level = %d, want merged blocks", n)
+	}
+	stop()
+	j.reopen(t)
+	again, _ := open(t, j, soon())
+	wantFilled(t, j, again, 200)
+	fill(t, again, 200, 20)
+	wantFilled(t, j, again, 220)
+}
+
+func TestTidy_LeavesAYoungShortLogAlone(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	s, _ := open(t, j, metrics.Options{})
+	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}))
+	tidy(t, s)
+	if n := j.count(t, "SELECT count(*) FROM blocks"); n != 0 {
+		t.Errorf("%d blocks, want none", n)
+	}
+	if err := s.Tidy(t.Context(), start.Add(3*time.Hour)); err != nil { // it has rested for long
+		t.Fatal(err)
+	}
+	if n := j.count(t, "SELECT count(*) FROM blocks WHERE live"); n != 1 {
+		t.Errorf("%d blocks after three hours, want one", n)
+	}
+}
+
+// What a reader began to read stays until it is done, whatever is sealed and
+// merged meanwhile.
+func TestTidy_DeletesNothingThatSomebodyReads(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	paused, resume := make(chan struct{}), make(chan struct{})
+	disk := j.disk()
+	disk.Past = slowPast{j, paused, resume}
+	s, err := metrics.Open(t.Context(), disk, soon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 2)
+	go func() { done <- s.Run(ctx) }()
+	go func() {
+		_, err := s.Samples(t.Context(), all, start.Add(-100*time.Hour), start)
+		done <- err
+	}()
+	_ = paused
+	cancel()
+	close(resume)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// slowPast waits before it reads a page, if somebody listens.
+type slowPast struct {
+	*journal
+	paused, resume chan struct{}
+}
+
+func (p slowPast) Page(ctx context.Context, id int64) ([]byte, uint32, error) {
+	select {
+	case p.paused <- struct{}{}:
+		<-p.resume
+	case <-p.resume:
+	}
+	return p.DB.Page(ctx, id)
+}
+
+// Whatever order samples come in, and whenever the store tidies, stops and
+// starts, every reader gets the last value of each series and time.
+func TestStore_IsAMapOfSeriesAndTime(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		j := newJournal(t, nil)
+		s, stop := open(t, j, soon())
+		defer func() { stop() }()
+		model := map[string]map[time.Duration]float64{}
+		v := 0.0
+		rt.Repeat(map[string]func(*rapid.T){
+			"append": func(rt *rapid.T) {
+				var some []in
+				for range rapid.IntRange(1, 20).Draw(rt, "samples") {
+					v++
+					one := in{
+						rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "name"),
+						-time.Duration(rapid.IntRange(0, 3000).Draw(rt, "age")) * time.Second, v,
+					}
+					some = append(some, one)
+					if model[one.name] == nil {
+						model[one.name] = map[time.Duration]float64{}
+					}
+					model[one.name][one.at] = v
+				}
+				for _, one := range some { // each a batch: of two rows of a batch the last need not win
+					appendAll(t, s, batch(t, s, 0, one))
+				}
+			},
+			"tidy": func(*rapid.T) { tidy(t, s) },
+			"restart": func(*rapid.T) {
+				stop()
+				j.reopen(t)
+				s, stop = open(t, j, soon())
+			},
+			"": func(rt *rapid.T) {
+				from := -time.Duration(rapid.IntRange(0, 3000).Draw(rt, "from")) * time.Second
+				to := from + time.Duration(rapid.IntRange(0, 3000).Draw(rt, "length"))*time.Second
+				want := map[string]map[time.Duration]float64{}
+				for name, rows := range model {
+					for at, v := range rows {
+						if from <= at && at <= to {
+							if want[name] == nil {
+								want[name] = map[time.Duration]float64{}
+							}
+							want[name][at] = v
+						}
+					}
+				}
+				if diff := cmp.Diff(want, samples(t, s, from, to)); diff != "" {
+					rt.Fatalf("samples (-want +got):\n%s", diff)
+				}
+			},
+		})
+	})
+}
+
+// failing refuses the nth change of sealed history, as a disk or a crash would,
+// and every one after it.
+type failing struct {
+	*journal
+	left int
+}
+
+var errCrash = errors.New("crash")
+
+func (f *failing) may() error {
+	if f.left--; f.left < 0 {
+		return errCrash
+	}
+	return nil
+}
+
+func (f *failing) AddPages(ctx context.Context, b flow.Block, pages []flow.Page) error {
+	if err := f.may(); err != nil {
+		return err
+	}
+	return f.DB.AddPages(ctx, b, pages)
+}
+
+func (f *failing) Settle(ctx context.Context, s flow.Settlement) error {
+	if err := f.may(); err != nil {
+		return err
+	}
+	return f.DB.Settle(ctx, s)
+}
+
+func (f *failing) Sweep(ctx context.Context, blocks []int64, upTo int64) (bool, error) {
+	if err := f.may(); err != nil {
+		return false, err
+	}
+	return f.DB.Sweep(ctx, blocks, upTo)
+}
+
+// A stop at any step of sealing and merging loses nothing and doubles nothing,
+// before and after the next start.
+func TestTidy_AStopAtAnyStepLosesNothing(t *testing.T) {
+	t.Parallel()
+	for step := range 60 {
+		j := newJournal(t, nil)
+		disk := j.disk()
+		f := &failing{j, step}
+		disk.Archive = f
+		s, stop := openDisk(t, disk, soon())
+		for i := range 100 {
+			at := time.Duration(i-3600) * 10 * time.Second
+			var round []in
+			for k := range 10 {
+				round = append(round, in{fmt.Sprintf("s%d", k), at, float64(i*10 + k)})
+			}
+			appendAll(t, s, batch(t, s, at, round...))
+			if i%10 == 9 {
+				if err := s.Tidy(t.Context(), start); err != nil && !errors.Is(err, errCrash) {
+					t.Fatal(err)
+				}
+			}
+			if f.left < 0 && i%10 == 9 {
+				wantFilled(t, j, s, i+1)
+				stop()
+				j.reopen(t)
+				s, stop = open(t, j, soon())
+				wantFilled(t, j, s, i+1)
+				f.left = 1 << 30
+			}
+		}
+		tidy(t, s)
+		wantFilled(t, j, s, 100)
+		if n := j.count(t, "SELECT count(*) FROM blocks WHERE NOT live"); n != 0 {
+			t.Errorf("step %d: %d dead blocks were not swept", step, n)
+		}
+		if n := j.count(t, "SELECT count(*) FROM pages WHERE block NOT IN (SELECT id FROM blocks)"); n != 0 {
+			t.Errorf("step %d: %d pages belong to no block", step, n)
+		}
+		stop()
+		j.shut(t)
+	}
+}
+
+func TestSamples_TellsADamagedPageAndReadsTheRest(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	s, stop := open(t, j, soon())
+	fill(t, s, 0, 40)
+	stop()
+	before := j.count(t, "SELECT count(*) FROM metrics")
+	j.tamper(t, "UPDATE pages SET data = CAST(data || x'00' AS BLOB) WHERE id = (SELECT min(id) FROM pages)")
+	lost := j.count(t, "SELECT samples FROM pages WHERE id = (SELECT min(id) FROM pages)")
+	j.reopen(t)
+	s, _ = open(t, j, soon())
+	left := 0
+	for _, rows := range samples(t, s, -100*time.Hour, time.Hour) {
+		left += len(rows)
+	}
+	if int64(left) != before-lost {
+		t.Errorf("%d samples are read, want %d of %d", left, before-lost, before)
+	}
+	if s.Corrupt() == 0 {
+		t.Error("Corrupt() = 0, want the page counted")
+	}
+	fill(t, s, 40, 100) // merging leaves the damaged block where it is
+	if n := j.count(t, "SELECT count(*) FROM pages WHERE id = (SELECT min(id) FROM pages)"); n != 1 {
+		t.Error("the damaged page is gone")
+	}
+}
+
+func TestTidy_KeepsADamagedRowOfTheLogForAPerson(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	s, _ := open(t, j, metrics.Options{})
+	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}), batch(t, s, 0, in{"a", 1, 2}), batch(t, s, 0, in{"a", 2, 3}))
+	j.tamper(t, "UPDATE log SET batch = CAST(batch || x'00' AS BLOB) WHERE id = 2")
+	if err := s.Tidy(t.Context(), start.Add(3*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n := j.count(t, "SELECT sum(id) FROM log_aside"); n != 2 {
+		t.Errorf("set aside: %d, want row 2", n)
+	}
+	if n := j.count(t, "SELECT count(*) FROM metrics"); n != 2 {
+		t.Errorf("%d samples, want the two others", n)
+	}
+}
+
+func TestTidy_AppliesRetentionByAgeAndBySize(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	o := soon()
+	o.Retention = 20000 * time.Second
+	s, stop := open(t, j, o)
+	fill(t, s, 0, 2000) // the newest is 16000 s old
+	if n := j.count(t, "SELECT count(*) FROM metrics"); n < 4000 || n > 7000 {
+		t.Errorf("%d samples of 20000 are kept, want those of the last 20000 s and some beside them", n)
+	}
+	before := j.count(t, "SELECT sum(bytes) FROM blocks")
+	stop()
+	j.reopen(t)
+	o.MaxBytes = before / 2
+	s, _ = open(t, j, o)
+	tidy(t, s)
+	if after := j.count(t, "SELECT coalesce(sum(bytes), 0) FROM blocks"); after > o.MaxBytes || after < o.MaxBytes/8 {
+		t.Errorf("%d bytes are kept, want at most %d", after, o.MaxBytes)
+	}
+	got := samples(t, s, -100*time.Hour, time.Hour)["s0"]
+	if _, ok := got[time.Duration(1999-3600)*10*time.Second]; !ok {
+		t.Error("the newest sample is gone")
+	}
+}
