@@ -8,6 +8,7 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 const (
@@ -40,6 +41,9 @@ func (s *Store) compact(ctx context.Context) (merged bool, err error) {
 	}
 	if err != nil {
 		s.views.abandon(b.block.ID)
+		if vigil.CodeOf(err) == "page_corrupt" {
+			return true, nil // it was told, and its block is left out from now on
+		}
 		return false, fmt.Errorf("merge %d blocks: %w", len(blocks), err)
 	}
 	return true, nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,21 +29,32 @@ func tidy(t testing.TB, s *metrics.Store) {
 	}
 }
 
-// fill appends n rounds of samples of ten series, ten seconds apart, and tidies
-// after every round of ten.
+// round is what fill appends at its ith step: samples of ten series.
+func round(i int) (some []in) {
+	at := time.Duration(i-3600) * 10 * time.Second
+	for k := range 10 {
+		some = append(some, in{fmt.Sprintf("s%d", k), at, float64(i*10 + k)})
+	}
+	return some
+}
+
+// fill appends n rounds, ten seconds apart, ten in a batch, and tidies after
+// each batch.
 func fill(t testing.TB, s *metrics.Store, from, n int) {
 	t.Helper()
-	for i := from; i < from+n; i++ {
-		at := time.Duration(i-3600) * 10 * time.Second
-		var round []in
-		for k := range 10 {
-			round = append(round, in{fmt.Sprintf("s%d", k), at, float64(i*10 + k)})
-		}
-		appendAll(t, s, batch(t, s, at, round...))
-		if i%10 == 9 {
-			tidy(t, s)
-		}
+	for i := from; i < from+n; i += 10 {
+		appendAll(t, s, tenRounds(t, s, i))
+		tidy(t, s)
 	}
+}
+
+func tenRounds(t testing.TB, s *metrics.Store, from int) *flow.Batch {
+	t.Helper()
+	var all []in
+	for i := range 10 {
+		all = append(all, round(from+i)...)
+	}
+	return batch(t, s, all[0].at, all...)
 }
 
 // wantFilled checks that all of what fill appended is there, once.
@@ -61,11 +75,8 @@ func wantFilled(t testing.TB, j *journal, s *metrics.Store, n int) {
 			}
 		}
 	}
-	if c := j.count(t, "SELECT count(*) FROM metrics"); c != int64(10*n) {
-		t.Errorf("vigil sql counts %d samples, want %d", c, 10*n)
-	}
-	if c := j.count(t, "SELECT count(DISTINCT id) FROM metrics"); c != int64(10*n) {
-		t.Errorf("vigil sql gives %d numbers, want %d", c, 10*n)
+	if c := j.count(t, "SELECT count(*) * 1000000 + count(DISTINCT id) FROM metrics"); c != int64(10*n)*1_000_001 {
+		t.Errorf("vigil sql counts %d samples and %d numbers, want %d", c/1_000_000, c%1_000_000, 10*n)
 	}
 }
 
@@ -111,41 +122,53 @@ func TestTidy_LeavesAYoungShortLogAlone(t *testing.T) {
 func TestTidy_DeletesNothingThatSomebodyReads(t *testing.T) {
 	t.Parallel()
 	j := newJournal(t, nil)
-	paused, resume := make(chan struct{}), make(chan struct{})
+	slow := &slowPast{journal: j, paused: make(chan struct{}), resume: make(chan struct{})}
 	disk := j.disk()
-	disk.Past = slowPast{j, paused, resume}
-	s, err := metrics.Open(t.Context(), disk, soon())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 2)
-	go func() { done <- s.Run(ctx) }()
+	disk.Past = slow
+	s, _ := openDisk(t, disk, soon())
+	fill(t, s, 0, 150) // more than the heads hold
+
+	got := make(chan []metrics.History, 1)
 	go func() {
-		_, err := s.Samples(t.Context(), all, start.Add(-100*time.Hour), start)
-		done <- err
-	}()
-	_ = paused
-	cancel()
-	close(resume)
-	for range 2 {
-		if err := <-done; err != nil {
+		rows, err := s.Samples(context.WithValue(t.Context(), slowly{}, true), all, start.Add(-100*time.Hour), start)
+		if err != nil {
 			t.Error(err)
 		}
+		got <- rows
+	}()
+	<-slow.paused // the reader has its list of pages, and reads the first
+	fill(t, s, 150, 100)
+	if n := j.count(t, "SELECT count(*) FROM blocks WHERE NOT live"); n < 7 {
+		t.Errorf("%d dead blocks are kept for the reader, want those it began with", n)
+	}
+	close(slow.resume)
+	for _, h := range <-got {
+		if len(h.Times) < 150 {
+			t.Errorf("the reader got %d samples of %s, want the 150 that were there when it began", len(h.Times), h.Meta)
+		}
+	}
+	tidy(t, s)
+	if n := j.count(t, "SELECT count(*) FROM blocks WHERE NOT live"); n != 0 {
+		t.Errorf("%d dead blocks are left when the reader is done", n)
 	}
 }
 
-// slowPast waits before it reads a page, if somebody listens.
+// slowPast waits before a slow reader's first page.
 type slowPast struct {
 	*journal
+	once           sync.Once
 	paused, resume chan struct{}
 }
 
-func (p slowPast) Page(ctx context.Context, id int64) ([]byte, uint32, error) {
-	select {
-	case p.paused <- struct{}{}:
-		<-p.resume
-	case <-p.resume:
+// slowly marks the context of a slow reader.
+type slowly struct{}
+
+func (p *slowPast) Page(ctx context.Context, id int64) ([]byte, uint32, error) {
+	if ctx.Value(slowly{}) != nil {
+		p.once.Do(func() {
+			close(p.paused)
+			<-p.resume
+		})
 	}
 	return p.DB.Page(ctx, id)
 }
@@ -162,22 +185,20 @@ func TestStore_IsAMapOfSeriesAndTime(t *testing.T) {
 		v := 0.0
 		rt.Repeat(map[string]func(*rapid.T){
 			"append": func(rt *rapid.T) {
-				var some []in
+				some := map[string]in{} // of two rows of a batch with one time ingest keeps the last
 				for range rapid.IntRange(1, 20).Draw(rt, "samples") {
 					v++
 					one := in{
 						rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "name"),
 						-time.Duration(rapid.IntRange(0, 3000).Draw(rt, "age")) * time.Second, v,
 					}
-					some = append(some, one)
+					some[one.name+one.at.String()] = one
 					if model[one.name] == nil {
 						model[one.name] = map[time.Duration]float64{}
 					}
 					model[one.name][one.at] = v
 				}
-				for _, one := range some { // each a batch: of two rows of a batch the last need not win
-					appendAll(t, s, batch(t, s, 0, one))
-				}
+				appendAll(t, s, batch(t, s, 0, slices.Collect(maps.Values(some))...))
 			},
 			"tidy": func(*rapid.T) { tidy(t, s) },
 			"restart": func(*rapid.T) {
@@ -248,30 +269,23 @@ func (f *failing) Sweep(ctx context.Context, blocks []int64, upTo int64) (bool, 
 // before and after the next start.
 func TestTidy_AStopAtAnyStepLosesNothing(t *testing.T) {
 	t.Parallel()
-	for step := range 60 {
+	for step := range 45 {
 		j := newJournal(t, nil)
 		disk := j.disk()
 		f := &failing{j, step}
 		disk.Archive = f
 		s, stop := openDisk(t, disk, soon())
-		for i := range 100 {
-			at := time.Duration(i-3600) * 10 * time.Second
-			var round []in
-			for k := range 10 {
-				round = append(round, in{fmt.Sprintf("s%d", k), at, float64(i*10 + k)})
+		for i := 0; i < 100; i += 10 {
+			appendAll(t, s, tenRounds(t, s, i))
+			if err := s.Tidy(t.Context(), start); err != nil && !errors.Is(err, errCrash) {
+				t.Fatal(err)
 			}
-			appendAll(t, s, batch(t, s, at, round...))
-			if i%10 == 9 {
-				if err := s.Tidy(t.Context(), start); err != nil && !errors.Is(err, errCrash) {
-					t.Fatal(err)
-				}
-			}
-			if f.left < 0 && i%10 == 9 {
-				wantFilled(t, j, s, i+1)
+			if f.left < 0 {
+				wantFilled(t, j, s, i+10)
 				stop()
 				j.reopen(t)
 				s, stop = open(t, j, soon())
-				wantFilled(t, j, s, i+1)
+				wantFilled(t, j, s, i+10)
 				f.left = 1 << 30
 			}
 		}

@@ -468,16 +468,16 @@ func TestStore_KeepsTheLastOfEachSeriesAndTime(t *testing.T) {
 		s, stop := open(t, j, metrics.Options{})
 		defer stop()
 		want := map[string]map[time.Duration]float64{}
-		for i := range rapid.IntRange(1, 300).Draw(rt, "samples") {
+		for i := range rapid.IntRange(1, 150).Draw(rt, "samples") {
 			name := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "name")
-			at := time.Duration(rapid.IntRange(-200, 200).Draw(rt, "at")) * time.Second
+			at := time.Duration(rapid.IntRange(-90, 90).Draw(rt, "at")) * time.Second
 			appendAll(t, s, batch(t, s, 0, in{name, at, float64(i)}))
 			if want[name] == nil {
 				want[name] = map[time.Duration]float64{}
 			}
 			want[name][at] = float64(i)
 		}
-		lo := time.Duration(rapid.IntRange(-250, 100).Draw(rt, "from")) * time.Second
+		lo := time.Duration(rapid.IntRange(-100, 90).Draw(rt, "from")) * time.Second
 		for name, rows := range want {
 			for at := range rows {
 				if at < lo {
