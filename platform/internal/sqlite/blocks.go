@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"fmt"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -84,11 +85,15 @@ func (t *tx) settleLog(ctx context.Context, s flow.Settlement) error {
 	return err
 }
 
-const sweepRows = 64 // pages or rows of the log that one sweep deletes at most
+const (
+	sweepRows  = 64  // pages or rows of the log that one sweep deletes at most
+	spareFrees = 256 // free pages of 4 KiB that the file keeps for what comes next
+	giveBack   = 256 // free pages that one sweep gives back to the file system at most
+)
 
 // Sweep deletes a few of the pages of blocks that are not live and of the
-// rows of the log up to logUpTo, the blocks themselves last. more says that
-// there are others.
+// rows of the log up to logUpTo, the blocks themselves last, and then makes
+// the file smaller by a little. more says that there is more to do.
 func (db *DB) Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bool, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.sweepLog(ctx, logUpTo)
@@ -102,10 +107,23 @@ func (db *DB) Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bo
 				_, err = t.exec(ctx, `DELETE FROM blocks WHERE id = ? AND live = 0`, id)
 			}
 		}
-		more = n >= sweepRows
+		if more = n >= sweepRows; err == nil && !more {
+			more, err = t.shrink(ctx)
+		}
 		return err
 	})
 	return more, wrap(err, "sweep blocks")
+}
+
+// shrink gives free pages back to the file system, if there are many.
+func (t *tx) shrink(ctx context.Context) (more bool, err error) {
+	var free int
+	if _, err := t.first(ctx, []any{&free}, "PRAGMA freelist_count"); err != nil || free <= spareFrees {
+		return false, err
+	}
+	t.w.wal.bytes += giveBack * 4096 // at worst each is filled with one from the end
+	err = t.each(ctx, func(*sql.Rows) error { return nil }, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", giveBack))
+	return free-giveBack > spareFrees, err
 }
 
 func (t *tx) sweepLog(ctx context.Context, upTo int64) (int64, error) {

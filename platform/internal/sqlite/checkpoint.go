@@ -71,6 +71,16 @@ func (w *writer) fold(ctx context.Context, pragma string) (int, error) {
 	return frames - folded, err
 }
 
+// foldAll leaves an empty WAL behind, unless another process reads it: what
+// starts next has nothing to recover, and a copy of the file is whole.
+func (w *writer) foldAll() error {
+	_, err := w.fold(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	if judge(err) == sticky {
+		w.health.fail(err)
+	}
+	return err
+}
+
 // alarm says once that readers keep the WAL from being folded.
 func (w *writer) alarm(waiting int) {
 	over := waiting > alarmFrames

@@ -39,6 +39,7 @@ func writerDSN(path, vfs string) (string, error) {
 		"_foreign_keys": {"1"},
 		"_txlock":       {"immediate"},
 		"_pragma": {
+			"auto_vacuum(2)", // only a new file heeds it, and only before its journal mode
 			"wal_autocheckpoint(0)",
 			"journal_size_limit(67108864)",
 			"mmap_size(0)",

@@ -210,7 +210,7 @@ func (db *DB) release() error {
 		db.w.stop()
 		<-db.w.done
 		if db.w.health.refusal() == nil {
-			errs = append(errs, db.w.conn.Close())
+			errs = append(errs, db.w.foldAll(), db.w.conn.Close())
 		}
 	}
 	if db.pool != nil {

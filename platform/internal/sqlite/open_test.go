@@ -126,3 +126,15 @@ func TestKillSwitch_UnreadableMeansEngaged(t *testing.T) {
 		t.Error("an unreadable kill switch lets actions through")
 	}
 }
+
+// A file that was closed is whole without its companions.
+func TestClose_LeavesNothingInTheWriteAheadLog(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	db := open(t, path)
+	must(t, db.AppendLog(t.Context(), group("some samples", 1, 1)))
+	closeDB(t, db)
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		t.Errorf("%d bytes are left in the write-ahead log", wal.Size())
+	}
+}
