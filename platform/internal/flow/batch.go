@@ -41,10 +41,14 @@ type Rejection struct {
 }
 
 // Receipt is the answer to an ingest request: everything it counts as accepted
-// is on disk.
+// is on disk. It counts what its protocol refuses by itself: samples, points or
+// lines.
 type Receipt struct {
 	Accepted int
-	Rejected []Rejection
+	Refused  int
+	Rejected []Rejection // the first of those refused, by index
+	Skipped  int         // values that are no numbers, which the protocol allows
+	Fields   []string    // names of some of these
 }
 
 // Ask is one call of a policy guest: the rows of a batch that one policy

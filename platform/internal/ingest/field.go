@@ -1,8 +1,8 @@
 package ingest
 
 import (
+	"bytes"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -10,21 +10,25 @@ import (
 
 // fields is a sample while it is read, and which of its keys were met.
 type fields struct {
-	sample
+	name                                  []byte
+	value                                 float64
+	at                                    int64 // unix nanoseconds
 	hasName, hasValue, hasTime, hasLabels bool
 }
 
 // field reads the value of one key of a sample.
-func (d *decoder) field(f *fields, key string, depth int) *vigil.Error {
-	switch key {
+func (d *decoder) field(f *fields, key []byte, depth int) *vigil.Error {
+	switch string(key) {
 	case "name":
-		return d.once(&f.hasName, key, func() *vigil.Error { return d.name(f, depth) })
+		return d.once(&f.hasName, "name", func() *vigil.Error { return d.name(f, depth) })
 	case "value":
-		return d.once(&f.hasValue, key, func() *vigil.Error { return d.value(f, depth) })
+		return d.once(&f.hasValue, "value", func() *vigil.Error { return d.value(f, depth) })
 	case "ts":
-		return d.once(&f.hasTime, key, func() *vigil.Error { return d.time(f, depth) })
-	case "labels", "tags":
-		return d.once(&f.hasLabels, key, func() *vigil.Error { return d.labels(f, key, depth) })
+		return d.once(&f.hasTime, "ts", func() *vigil.Error { return d.time(f, depth) })
+	case "labels":
+		return d.once(&f.hasLabels, "labels", func() *vigil.Error { return d.labels("labels", depth) })
+	case "tags":
+		return d.once(&f.hasLabels, "tags", func() *vigil.Error { return d.labels("tags", depth) })
 	}
 	if err := d.skip(depth); err != nil {
 		return err
@@ -88,11 +92,11 @@ func (d *decoder) time(f *fields, depth int) *vigil.Error {
 		if err != nil {
 			return err
 		}
-		at, bad := time.Parse(time.RFC3339Nano, text)
-		if bad != nil {
+		var at time.Time
+		if at.UnmarshalText(text) != nil {
 			return d.wrong("ts", code, what)
 		}
-		f.at = at
+		f.at = nanoseconds(at)
 		return nil
 	case c == '-' || c >= '0' && c <= '9':
 		v, finite, err := d.number()
@@ -110,57 +114,59 @@ func (d *decoder) time(f *fields, depth int) *vigil.Error {
 
 // unixTime reads seconds, or milliseconds from 1e11 on: that is the year 5138
 // in seconds and 1973 in milliseconds. A float64 holds today's seconds to a
-// quarter of a microsecond, so whole microseconds are what was meant. What no
-// clock shows is brought near enough to be refused for its age.
-func unixTime(v float64) time.Time {
+// quarter of a microsecond, so whole microseconds are what was meant.
+func unixTime(v float64) int64 {
 	if math.Abs(v) >= 1e11 {
 		v /= 1e3
 	}
-	v = max(-1e11, min(v, 1e11))
-	sec, frac := math.Modf(v)
-	return time.Unix(int64(sec), int64(math.Round(frac*1e6))*1e3)
+	sec, frac := math.Modf(max(-farSeconds, min(v, farSeconds)))
+	return int64(sec)*1e9 + int64(math.Round(frac*1e6))*1e3
+}
+
+// farSeconds is what times that no clock shows are brought to: 285 years off,
+// near enough to count in nanoseconds and to be refused for its age.
+const farSeconds = 9e9
+
+func nanoseconds(t time.Time) int64 {
+	if sec := t.Unix(); sec < -farSeconds || sec > farSeconds {
+		return max(-farSeconds, min(sec, farSeconds)) * 1e9
+	}
+	return t.UnixNano()
 }
 
 // labels reads an object of strings; null is as good as absent. An empty value
 // is the same as no label. What is over the limit is read but not kept, so
 // that the search for repeated names stays small.
-func (d *decoder) labels(f *fields, key string, depth int) *vigil.Error {
+func (d *decoder) labels(key string, depth int) *vigil.Error {
 	if d.word("null") {
 		return nil
 	}
 	if d.peek() != '{' {
 		return d.mistyped(depth, key, "label_type", "labels must be an object of strings")
 	}
-	var seen []string
-	err := d.object(func(name string) *vigil.Error {
-		if hasFold(seen, name) {
+	d.seen = d.seen[:0]
+	err := d.object(func(name []byte) *vigil.Error {
+		if hasFold(d.seen, name) {
 			return d.wrong(key, "json_duplicate_key", "a label comes twice, or differs only in case")
 		}
 		if d.peek() != '"' {
 			return d.mistyped(depth+1, key, "label_value_type", "a label's value must be a string")
 		}
 		value, err := d.string()
-		if f.crowded = len(seen) >= d.limits.Labels; f.crowded || err != nil {
+		if len(d.seen) >= d.out.limits.Labels {
+			d.out.crowded = true
 			return err
 		}
-		if seen = append(seen, name); value != "" {
-			f.setLabel(name, value)
-		}
-		return nil
+		d.seen = append(d.seen, name)
+		d.out.label(name, value)
+		return err
 	})
-	return labelText(err, key, len(d.out))
+	return labelText(err, key, int(d.out.item))
 }
 
-func (f *fields) setLabel(name, value string) {
-	if f.sample.labels == nil {
-		f.sample.labels = vigil.Labels{}
-	}
-	f.sample.labels[name] = value
-}
-
-func hasFold(seen []string, name string) bool {
+func hasFold(seen [][]byte, name []byte) bool {
 	for _, s := range seen {
-		if strings.EqualFold(s, name) {
+		if bytes.EqualFold(s, name) {
 			return true
 		}
 	}

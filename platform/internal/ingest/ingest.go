@@ -2,15 +2,19 @@ package ingest
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
-	"github.com/techmedaddy/vigil/sdk/vigil"
+	"github.com/techmedaddy/vigil/sdk/abi"
 )
 
 // Store keeps the samples. Append returns after they are durable.
+// Series are known by their key, see flow.AppendKey.
 type Store interface {
-	Intern(name string, labels vigil.Labels) (id uint64, meta vigil.Series, err error)
+	Find(key []byte) (s flow.SeriesRow, known bool)
+	Intern(key []byte) (flow.SeriesRow, error)
 	Append(ctx context.Context, b *flow.Batch) error
 }
 
@@ -23,6 +27,7 @@ type Spans interface{ Emit(spans ...flow.Span) }
 // Limits of what is admitted. Zero values mean the defaults named here.
 type Limits struct {
 	MaxAge     time.Duration // a sample may be this much older than its receipt: 1 hour
+	Backfill   time.Duration // and, if this is more, this much, as history that nobody judges: off
 	MaxAhead   time.Duration // and this much younger: 10 minutes
 	Samples    int           // in one request: 250,000
 	Labels     int           // of one sample: 32
@@ -61,7 +66,10 @@ type Options struct {
 
 // Ingest admits one tenant's samples. Its methods may be called at the same
 // time.
-type Ingest struct{ opts Options }
+type Ingest struct {
+	opts Options
+	idle sync.Pool // of *builder
+}
 
 // New returns an Ingest.
 func New(o Options) *Ingest {
@@ -80,33 +88,81 @@ func (in *Ingest) JSON(ctx context.Context, r flow.IngestRequest) (flow.Receipt,
 	if err := checkContentType(r.ContentType); err != nil {
 		return flow.Receipt{}, err
 	}
-	now := in.opts.Now()
-	samples, err := decodeJSON(r.Body, now, in.opts.Limits)
-	if err != nil {
+	b := in.builder()
+	defer in.done(b)
+	if err := decodeJSON(r.Body, b); err != nil {
 		return flow.Receipt{}, err
 	}
-	return in.admit(ctx, r, samples, now)
+	return in.admit(ctx, r, b)
 }
 
-// admit checks, stores and hands on what was decoded.
-func (in *Ingest) admit(ctx context.Context, r flow.IngestRequest, samples []sample, now time.Time) (flow.Receipt, error) {
-	rows, receipt, err := in.screen(samples, now)
+// builder lends a builder for one request.
+func (in *Ingest) builder() *builder {
+	b, ok := in.idle.Get().(*builder)
+	if !ok {
+		b = &builder{known: map[uint64]uint32{}, fresh: map[string]uint32{}}
+	}
+	l, now := in.opts.Limits, in.opts.Now().UnixNano()
+	b.store, b.limits, b.now = in.opts.Store, l, now
+	b.late, b.newest = now-int64(l.MaxAge), now+int64(l.MaxAhead)
+	b.oldest = now - int64(max(l.MaxAge, l.Backfill))
+	return b
+}
+
+// maxIdleRows bounds the memory that an idle builder keeps: about 2 MiB.
+const maxIdleRows = 1 << 16
+
+// done takes a builder back, with nothing of the request in it.
+func (in *Ingest) done(b *builder) {
+	if cap(b.rows) > maxIdleRows || cap(b.runs) > maxIdleRows {
+		return
+	}
+	clear(b.labels[:cap(b.labels)])
+	clear(b.runs)
+	clear(b.known)
+	clear(b.fresh)
+	*b = builder{
+		labels: b.labels[:0], key: b.key[:0], runs: b.runs[:0], rows: b.rows[:0], known: b.known, fresh: b.fresh,
+	}
+	in.idle.Put(b)
+}
+
+// admit stores what was decoded and hands it on.
+func (in *Ingest) admit(ctx context.Context, r flow.IngestRequest, b *builder) (flow.Receipt, error) {
+	batch, err := b.build()
 	if err != nil {
 		return flow.Receipt{}, err
 	}
-	if len(rows) == 0 && len(receipt.Rejected) > 0 {
-		return flow.Receipt{}, refusal(receipt.Rejected)
+	receipt := b.receipt
+	if len(batch.Times) == 0 {
+		if receipt.Refused > 0 {
+			return flow.Receipt{}, refusal(receipt)
+		}
+		return receipt, nil // a request may hold nothing but remarks
 	}
-	b := buildBatch(rows)
-	b.Tenant, b.By, b.Received = in.opts.Tenant, r.By.Name, now
+	batch.Tenant, batch.By, batch.Received = in.opts.Tenant, r.By.Name, time.Unix(0, b.now).UTC()
 	committing := in.opts.Now()
-	if err := in.opts.Store.Append(ctx, b); err != nil {
+	if err := in.opts.Store.Append(ctx, batch); err != nil {
 		return flow.Receipt{}, err
 	}
-	b.Trail = trail(r, in.opts.Tenant, receipt, committing, in.opts.Now())
-	in.opts.Sink.Offer(b)
+	batch.Trail = trail(r, in.opts.Tenant, receipt, committing, in.opts.Now())
+	if fresh := present(batch); len(fresh.Runs) > 0 {
+		in.opts.Sink.Offer(fresh)
+	}
 	if r.Trace.Valid() && r.Trace.Sampled && in.opts.Spans != nil {
-		in.opts.Spans.Emit(b.Trail.Take()...)
+		in.opts.Spans.Emit(batch.Trail.Take()...)
 	}
 	return receipt, nil
+}
+
+// present is the part of a batch that may be judged: nobody acts on history
+// that was filled in afterwards.
+func present(b *flow.Batch) *flow.Batch {
+	late := func(r flow.Run) bool { return r.Flags&abi.FlagLate != 0 }
+	if !slices.ContainsFunc(b.Runs, late) {
+		return b
+	}
+	part := *b
+	part.Runs = slices.DeleteFunc(slices.Clone(b.Runs), late)
+	return &part
 }

@@ -21,22 +21,28 @@ var start = time.Unix(1_700_000_000, 0).UTC()
 type world struct {
 	limit   int   // of series
 	refuse  error // what Append answers
-	ids     map[string]uint64
+	ids     map[string]flow.SeriesRow
 	batches []*flow.Batch // appended
 	offered []*flow.Batch
 	spans   []flow.Span
 }
 
-func (w *world) Intern(name string, labels vigil.Labels) (uint64, vigil.Series, error) {
-	meta := vigil.Series{Name: name, Labels: labels}
-	key := meta.String()
-	if w.ids[key] == 0 {
+func (w *world) Find(key []byte) (flow.SeriesRow, bool) {
+	row, ok := w.ids[string(key)]
+	return row, ok
+}
+
+func (w *world) Intern(key []byte) (flow.SeriesRow, error) {
+	row, ok := w.Find(key)
+	if !ok {
 		if len(w.ids) >= w.limit {
-			return 0, vigil.Series{}, vigil.Errorf(vigil.Busy, "series_limit", "full")
+			return flow.SeriesRow{}, vigil.Errorf(vigil.Busy, "series_limit", "full")
 		}
-		w.ids[key] = uint64(len(w.ids) + 1)
+		row.ID = uint64(len(w.ids) + 1)
+		row.Meta, _ = flow.SeriesOf(string(key))
+		w.ids[string(key)] = row
 	}
-	return w.ids[key], meta, nil
+	return row, nil
 }
 
 func (w *world) Append(_ context.Context, b *flow.Batch) error {
@@ -50,7 +56,7 @@ func (w *world) Offer(b *flow.Batch)     { w.offered = append(w.offered, b) }
 func (w *world) Emit(spans ...flow.Span) { w.spans = append(w.spans, spans...) }
 
 func newWorld() (*world, *ingest.Ingest) {
-	w := &world{limit: 1000, ids: map[string]uint64{}}
+	w := &world{limit: 1000, ids: map[string]flow.SeriesRow{}}
 	return w, ingest.New(ingest.Options{
 		Tenant: "default", Store: w, Sink: w, Spans: w, Now: func() time.Time { return start },
 	})
@@ -216,7 +222,7 @@ func TestJSON_LeavesInadmissibleSamplesOut(t *testing.T) {
 			want := []flow.Rejection{{Index: 1, Field: field, Code: code}}
 			w, in := newWorld()
 			got, err := post(t, in, `[{"name":"ok","value":1},`+sample+`,{"name":"ok2","value":1}]`)
-			if diff := cmp.Diff(flow.Receipt{Accepted: 2, Rejected: want}, got); err != nil || diff != "" {
+			if diff := cmp.Diff(flow.Receipt{Accepted: 2, Refused: 1, Rejected: want}, got); err != nil || diff != "" {
 				t.Errorf("among others: %v (-want +got):\n%s", err, diff)
 			}
 			if len(w.ids) != 2 {
@@ -261,7 +267,7 @@ func TestJSON_AcceptsKnownSeriesAtTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := post(t, in, `[{"name":"b","value":1},{"name":"a","value":2}]`)
-	want := flow.Receipt{Accepted: 1, Rejected: []flow.Rejection{{Index: 0, Field: "labels", Code: "series_limit"}}}
+	want := flow.Receipt{Accepted: 1, Refused: 1, Rejected: []flow.Rejection{{Index: 0, Field: "labels", Code: "series_limit"}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("JSON: %v (-want +got):\n%s", err, diff)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"mime"
 	"strings"
-	"time"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -31,18 +30,17 @@ func checkContentType(header string) error {
 // decoder reads the samples of one body.
 type decoder struct {
 	scanner
-	now    time.Time // of receipt, for samples without a time
-	limits Limits
-	out    []sample
+	out  *builder
+	seen [][]byte // labels of the present sample
 }
 
-func decodeJSON(body []byte, now time.Time, l Limits) ([]sample, error) {
-	d := &decoder{scanner: scanner{b: body}, now: now, limits: l}
+func decodeJSON(body []byte, out *builder) error {
+	d := &decoder{scanner: scanner{b: body}, out: out}
 	var err *vigil.Error
 	switch d.peek() {
 	case 0:
 		if d.at == len(d.b) {
-			return nil, vigil.Errorf(vigil.Invalid, "body_empty", "the body holds no sample").
+			return vigil.Errorf(vigil.Invalid, "body_empty", "the body holds no sample").
 				Hinted(`Send for example {"name":"cpu_usage","value":0.12}.`)
 		}
 		err = d.syntax()
@@ -52,9 +50,9 @@ func decodeJSON(body []byte, now time.Time, l Limits) ([]sample, error) {
 		err = d.lines()
 	}
 	if err != nil {
-		return nil, err // a nil *vigil.Error must not become a non-nil error
+		return err // a nil *vigil.Error must not become a non-nil error
 	}
-	return d.out, nil
+	return nil
 }
 
 // array reads [sample, …] and nothing after it.
@@ -71,7 +69,7 @@ func (d *decoder) array() *vigil.Error {
 	if d.peek(); d.at < len(d.b) {
 		return d.syntax()
 	}
-	if len(d.out) == 0 {
+	if d.out.item == 0 {
 		return vigil.Errorf(vigil.Invalid, "body_empty", "the array holds no sample")
 	}
 	return nil
@@ -95,9 +93,8 @@ func (d *decoder) lines() *vigil.Error {
 
 // sample reads one sample, which lies depth levels deep.
 func (d *decoder) sample(depth int) *vigil.Error {
-	if len(d.out) >= d.limits.Samples {
-		return vigil.Errorf(vigil.TooLarge, "batch_limit", "a request holds at most %d samples", d.limits.Samples).
-			Hinted("Split the request.")
+	if int(d.out.item) >= d.out.limits.Samples {
+		return errBatchLimit(d.out.limits.Samples)
 	}
 	if d.peek() != '{' {
 		if err := d.skip(depth); err != nil {
@@ -105,23 +102,26 @@ func (d *decoder) sample(depth int) *vigil.Error {
 		}
 		return d.wrong("", "sample_type", "a sample must be an object")
 	}
-	f := fields{sample: sample{at: d.now}}
-	err := d.object(func(key string) *vigil.Error { return d.field(&f, key, depth+1) })
+	f := fields{at: d.out.now}
+	d.out.begin()
+	err := d.object(func(key []byte) *vigil.Error { return d.field(&f, key, depth+1) })
 	if err != nil {
 		return err
 	}
 	switch {
-	case f.name == "":
+	case len(f.name) == 0:
 		return d.wrong("name", "sample_name_missing", "a sample needs a name")
 	case !f.hasValue:
 		return d.wrong("value", "sample_value_missing", "a sample needs a value")
 	}
-	d.out = append(d.out, f.sample)
+	run, wrong := d.out.series(f.name)
+	d.out.put(run, wrong, f.at, f.value)
+	d.out.next()
 	return nil
 }
 
 // object reads an object, handing each key to read, which reads the value.
-func (d *decoder) object(read func(key string) *vigil.Error) *vigil.Error {
+func (d *decoder) object(read func(key []byte) *vigil.Error) *vigil.Error {
 	if !d.take('{') {
 		return d.syntax()
 	}
@@ -145,7 +145,7 @@ func (d *decoder) object(read func(key string) *vigil.Error) *vigil.Error {
 
 // wrong makes an error about one field of the present sample.
 func (d *decoder) wrong(field, code, what string) *vigil.Error {
-	err := vigil.Errorf(vigil.Invalid, code, "sample %d: %s", len(d.out), what).With("index", len(d.out))
+	err := vigil.Errorf(vigil.Invalid, code, "sample %d: %s", d.out.item, what).With("index", int(d.out.item))
 	if field != "" {
 		err = err.With("field", field)
 	}

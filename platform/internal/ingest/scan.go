@@ -12,8 +12,8 @@ import (
 // maxDepth is how deep a body may nest. A sample needs three.
 const maxDepth = 32
 
-// scanner reads JSON (RFC 8259) from the bytes of a request. Its strings are
-// copies, so that nothing outlives the body.
+// scanner reads JSON (RFC 8259) from the bytes of a request. Its strings alias
+// them, but where an escape had to be undone.
 type scanner struct {
 	b  []byte
 	at int
@@ -64,9 +64,9 @@ func (s *scanner) word(w string) bool {
 
 // string reads a string. Invalid UTF-8 and lone surrogates are refused, not
 // replaced: repair would make two names one.
-func (s *scanner) string() (string, *vigil.Error) {
+func (s *scanner) string() ([]byte, *vigil.Error) {
 	if !s.take('"') {
-		return "", s.syntax()
+		return nil, s.syntax()
 	}
 	start := s.at
 	for s.at < len(s.b) {
@@ -74,45 +74,45 @@ func (s *scanner) string() (string, *vigil.Error) {
 		case c == '"':
 			raw := s.b[start:s.at]
 			if !utf8.Valid(raw) {
-				return "", s.fail("json_invalid_utf8", "a string is not valid UTF-8")
+				return nil, s.fail("json_invalid_utf8", "a string is not valid UTF-8")
 			}
 			s.at++
-			return string(raw), nil
+			return raw, nil
 		case c == '\\':
 			return s.escaped(append([]byte(nil), s.b[start:s.at]...))
 		case c < ' ':
-			return "", s.syntax()
+			return nil, s.syntax()
 		}
 		s.at++
 	}
-	return "", s.syntax()
+	return nil, s.syntax()
 }
 
 // escaped goes on reading a string at its first backslash.
-func (s *scanner) escaped(out []byte) (string, *vigil.Error) {
+func (s *scanner) escaped(out []byte) ([]byte, *vigil.Error) {
 	for s.at < len(s.b) {
 		c := s.b[s.at]
 		s.at++
 		switch {
 		case c == '"':
 			if !utf8.Valid(out) {
-				return "", s.fail("json_invalid_utf8", "a string is not valid UTF-8")
+				return nil, s.fail("json_invalid_utf8", "a string is not valid UTF-8")
 			}
-			return string(out), nil
+			return out, nil
 		case c == '\\':
 			r, err := s.escape()
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			out = utf8.AppendRune(out, r)
 		case c < ' ':
 			s.at--
-			return "", s.syntax()
+			return nil, s.syntax()
 		default:
 			out = append(out, c)
 		}
 	}
-	return "", s.syntax()
+	return nil, s.syntax()
 }
 
 // escape reads what follows a backslash.

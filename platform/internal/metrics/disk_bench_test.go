@@ -29,7 +29,7 @@ func BenchmarkDisk(b *testing.B) {
 		one := &flow.Batch{}
 		for i := range hosts * gauges {
 			labels := vigil.Labels{"host": fmt.Sprintf("web-%d", i%hosts), "job": "node", "env": "prod"}
-			id, meta, err := s.Intern(fmt.Sprintf("node_gauge_%d", i/hosts), labels)
+			id, meta, err := intern(s, fmt.Sprintf("node_gauge_%d", i/hosts), labels)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"cmp"
-	"encoding/binary"
 	"maps"
 	"math"
 	"slices"
@@ -20,7 +19,7 @@ type series struct {
 	head    head // guarded by Store.mu
 }
 
-// index finds series by their labels and by their id.
+// index finds series by their key (flow.AppendKey) and by their id.
 type index struct {
 	limit int
 
@@ -38,10 +37,11 @@ func newIndex(limit int) index {
 // load adds a series read from disk. Its head is complete from floor on. The
 // limit does not apply: what is on disk is known.
 func (x *index) load(r flow.SeriesRow, floor int64) {
-	one := &series{id: r.ID, meta: r.Meta, durable: true, head: head{floor: floor}}
+	own := string(flow.AppendKey(nil, r.Meta))
+	meta, _ := flow.SeriesOf(own) // shares the key's bytes
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.add(string(appendKey(nil, r.Meta.Name, r.Meta.Labels)), one)
+	x.add(own, &series{id: r.ID, meta: meta, durable: true, head: head{floor: floor}})
 }
 
 // add needs mu.
@@ -52,39 +52,38 @@ func (x *index) add(key string, one *series) {
 	x.last = max(x.last, one.id)
 }
 
-func (x *index) intern(name string, labels vigil.Labels) (uint64, vigil.Series, error) {
-	var room [256]byte // on the stack: a known series is found without allocation
-	key := appendKey(room[:0], name, labels)
+// find returns a known series by its key (see flow.AppendKey), without
+// allocation. It keeps no part of the key.
+func (x *index) find(key []byte) (flow.SeriesRow, bool) {
 	x.mu.RLock()
 	one := x.keys[string(key)]
 	x.mu.RUnlock()
 	if one == nil {
-		var err error
-		if one, err = x.create(string(key), name, labels); err != nil {
-			return 0, vigil.Series{}, err
-		}
+		return flow.SeriesRow{}, false
 	}
-	return one.id, one.meta, nil
+	return flow.SeriesRow{ID: one.id, Meta: one.meta}, true
 }
 
-func (x *index) create(key, name string, labels vigil.Labels) (*series, error) {
+// intern returns the series with a key, which is made if it is new.
+func (x *index) intern(key []byte) (flow.SeriesRow, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if one := x.keys[key]; one != nil {
-		return one, nil
+	one := x.keys[string(key)]
+	if one == nil {
+		if len(x.keys) >= x.limit {
+			return flow.SeriesRow{}, vigil.Errorf(vigil.Busy, "series_limit", "there are %d series already", x.limit).
+				With("limit", x.limit).
+				Hinted("Look for a label whose values never repeat (a request id, a time), drop it, or raise the limit.")
+		}
+		own := string(key) // the name and the labels are parts of it
+		meta, ok := flow.SeriesOf(own)
+		if !ok {
+			return flow.SeriesRow{}, vigil.Errorf(vigil.Internal, "series_key", "%d bytes are no key of a series", len(key))
+		}
+		one = &series{id: x.last + 1, meta: meta, head: head{floor: math.MinInt64}} // it has no past
+		x.add(own, one)
 	}
-	if len(x.keys) >= x.limit {
-		return nil, vigil.Errorf(vigil.Busy, "series_limit", "there are %d series already", x.limit).
-			With("limit", x.limit).
-			Hinted("Look for a label whose values never repeat (a request id, a time), drop it, or raise the limit.")
-	}
-	one := &series{
-		id:   x.last + 1,
-		meta: vigil.Series{Name: name, Labels: maps.Clone(labels)},
-		head: head{floor: math.MinInt64}, // it has no past
-	}
-	x.add(key, one)
-	return one, nil
+	return flow.SeriesRow{ID: one.id, Meta: one.meta}, nil
 }
 
 func (x *index) byID(id uint64) *series {
@@ -129,24 +128,4 @@ func (x *index) named(metric string, match func(vigil.Series) bool) []*series {
 	}
 	slices.SortFunc(found, func(a, b *series) int { return cmp.Compare(a.id, b.id) })
 	return found
-}
-
-// appendKey appends the name and the labels in order, each with its length,
-// so that different series never have equal keys.
-func appendKey(dst []byte, name string, labels vigil.Labels) []byte {
-	dst = appendPart(dst, name)
-	var room [16]string
-	names := room[:0]
-	for k := range labels {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	for _, k := range names {
-		dst = appendPart(appendPart(dst, k), labels[k])
-	}
-	return dst
-}
-
-func appendPart(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }

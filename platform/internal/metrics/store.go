@@ -13,7 +13,6 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
-	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // Journal keeps the log on disk. AppendLog returns after the group is durable,
@@ -181,12 +180,14 @@ func (s *Store) eachLogged(ctx context.Context, after, from, to int64, yield fun
 // Corrupt returns how often a log row was found torn or flipped and set aside.
 func (s *Store) Corrupt() int64 { return s.corrupt.Load() }
 
-// Intern returns the id of a series and its shared, immutable description. A
-// new series becomes durable with its first samples. At the limit of series
-// known ones are still answered, new ones give code series_limit.
-func (s *Store) Intern(name string, labels vigil.Labels) (uint64, vigil.Series, error) {
-	return s.index.intern(name, labels)
-}
+// Find returns a known series by its key (flow.AppendKey), of which nothing is
+// kept. Its description is shared and immutable.
+func (s *Store) Find(key []byte) (flow.SeriesRow, bool) { return s.index.find(key) }
+
+// Intern returns the series with a key. A new one becomes durable with its
+// first samples. At the limit of series known ones are still answered, new ones
+// give code series_limit.
+func (s *Store) Intern(key []byte) (flow.SeriesRow, error) { return s.index.intern(key) }
 
 // Series returns how many series are known.
 func (s *Store) Series() int { return s.index.size() }

@@ -133,12 +133,17 @@ type in struct {
 	v    float64
 }
 
+func intern(s *metrics.Store, name string, labels vigil.Labels) (uint64, vigil.Series, error) {
+	row, err := s.Intern(flow.AppendKey(nil, vigil.Series{Name: name, Labels: labels}))
+	return row.ID, row.Meta, err
+}
+
 // batch makes a batch, one run per sample, received at a time after start.
 func batch(t testing.TB, s *metrics.Store, received time.Duration, samples ...in) *flow.Batch {
 	t.Helper()
 	b := &flow.Batch{Received: start.Add(received)}
 	for i, one := range samples {
-		id, meta, err := s.Intern(one.name, nil)
+		id, meta, err := intern(s, one.name, nil)
 		if err != nil {
 			t.Fatalf("Intern(%q): %v", one.name, err)
 		}
@@ -355,17 +360,17 @@ func TestStore_RemembersAfterARestart(t *testing.T) {
 		batch(t, s, 0, in{"a", -time.Second, 1}, in{"b", 0, 2}),
 		batch(t, s, 0, in{"a", 0, 3}))
 	want := latest(t, s, 10)
-	id, _, _ := s.Intern("a", nil)
+	id, _, _ := intern(s, "a", nil)
 	stop()
 
 	s, _ = open(t, j, metrics.Options{})
 	if diff := cmp.Diff(want, latest(t, s, 10)); diff != "" {
 		t.Errorf("Latest after a restart (-want +got):\n%s", diff)
 	}
-	if again, _, _ := s.Intern("a", nil); again != id {
+	if again, _, _ := intern(s, "a", nil); again != id {
 		t.Errorf("id of a = %d, was %d", again, id)
 	}
-	if fresh, _, _ := s.Intern("c", nil); fresh <= 3 {
+	if fresh, _, _ := intern(s, "c", nil); fresh <= 3 {
 		t.Errorf("id of a new series = %d, want one never given", fresh)
 	}
 	for _, from := range []time.Duration{-time.Minute, -time.Hour} { // from memory, from the log
@@ -413,19 +418,25 @@ func TestOpen_SetsACorruptRowAsideAndReadsTheRest(t *testing.T) {
 func TestIntern_RefusesNewSeriesAtTheLimitAndKnowsTheOld(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t, newJournal(t, nil), metrics.Options{MaxSeries: 2})
-	a, meta, err := s.Intern("a", vigil.Labels{"x": "1", "y": "2"})
+	a, meta, err := intern(s, "a", vigil.Labels{"x": "1", "y": "2"})
 	if err != nil || meta.String() != `a{x="1",y="2"}` {
 		t.Fatalf("Intern = %v, %v", meta, err)
 	}
-	b, _, _ := s.Intern("a", vigil.Labels{"x": "1y", "": "2"}) // no run-together keys
+	b, _, _ := intern(s, "a", vigil.Labels{"x": "1y", "": "2"}) // no run-together keys
 	if a == b {
 		t.Error("two series share an id")
 	}
-	if _, _, err := s.Intern("c", nil); vigil.CodeOf(err) != "series_limit" || vigil.KindOf(err) != vigil.Busy {
+	if _, _, err := intern(s, "c", nil); vigil.CodeOf(err) != "series_limit" || vigil.KindOf(err) != vigil.Busy {
 		t.Errorf("Intern over the limit = %v, want series_limit", err)
 	}
-	if again, _, err := s.Intern("a", vigil.Labels{"y": "2", "x": "1"}); again != a || err != nil {
+	if again, _, err := intern(s, "a", vigil.Labels{"y": "2", "x": "1"}); again != a || err != nil {
 		t.Errorf("Intern of a known series = %d, %v, want %d", again, err, a)
+	}
+	if _, ok := s.Find([]byte("\x01c")); ok {
+		t.Error("Find knows a series that was refused")
+	}
+	if _, err := s.Intern([]byte("\x7f")); vigil.CodeOf(err) == "" {
+		t.Error("Intern took bytes that are no key")
 	}
 }
 
@@ -499,13 +510,16 @@ func TestStore_KeepsTheLastOfEachSeriesAndTime(t *testing.T) {
 	})
 }
 
-func BenchmarkIntern_KnownSeries(b *testing.B) {
+func BenchmarkFind_KnownSeries(b *testing.B) {
 	s, _ := open(b, newJournal(b, nil), metrics.Options{})
-	labels := vigil.Labels{"host": "web-1", "service": "backend"}
+	key := flow.AppendKey(nil, vigil.Series{Name: "service_cpu", Labels: vigil.Labels{"host": "web-1", "service": "backend"}})
+	if _, err := s.Intern(key); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := s.Intern("service_cpu", labels); err != nil {
-			b.Fatal(err)
+		if _, ok := s.Find(key); !ok {
+			b.Fatal("the series is not known")
 		}
 	}
 }

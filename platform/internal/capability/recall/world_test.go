@@ -124,11 +124,11 @@ func (w *tenant) read(ctx context.Context, metric string, match func(vigil.Serie
 // ingest makes values of a series durable, a second apart, the last one now.
 func (w *tenant) ingest(name, host string, values ...float64) {
 	w.t.Helper()
-	id, meta, err := w.store.Intern(name, vigil.Labels{"host": host})
+	s, err := w.store.Intern(flow.AppendKey(nil, vigil.Series{Name: name, Labels: vigil.Labels{"host": host}}))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b := &flow.Batch{Received: w.clock(), Values: values, Runs: []flow.Run{{ID: id, Meta: meta, Count: uint32(len(values))}}}
+	b := &flow.Batch{Received: w.clock(), Values: values, Runs: []flow.Run{{ID: s.ID, Meta: s.Meta, Count: uint32(len(values))}}}
 	for i := range values {
 		b.Times = append(b.Times, w.clock().Add(time.Duration(i+1-len(values))*time.Second).UnixNano())
 	}
