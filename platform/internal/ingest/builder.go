@@ -11,9 +11,9 @@ import (
 // (model/value in its sources).
 const staleNaN uint64 = 0x7ff0000000000002
 
-// label is a label of the series that is being read. Both parts alias the body
-// and may be invalid until the series is known.
-type label struct{ name, value []byte }
+// label says where in builder.tail a label of the series lies that is being
+// read. It may be invalid until the series is known.
+type label struct{ start, name, nameEnd, value, valueEnd uint32 }
 
 // row is one value of one series of the request.
 type row struct {
@@ -50,7 +50,10 @@ type builder struct {
 	late   int64 // samples before this are history, not to be judged
 
 	labels  []label // of the series being read
-	crowded bool    // it has more labels than are admitted, and not all are here
+	tail    []byte  // its labels as its key has them
+	spare   []byte  // to put tail in order
+	mixed   bool    // they did not come in the order of their names
+	crowded bool    // it has more than are admitted, and not all are here
 	key     []byte
 
 	runs    []run
@@ -66,18 +69,45 @@ type builder struct {
 
 // begin starts a series.
 func (b *builder) begin() {
-	b.labels, b.crowded = b.labels[:0], false
+	b.labels, b.tail, b.mixed, b.crowded = b.labels[:0], b.tail[:0], false, false
 }
 
 // label adds a label to the series. An empty value is the same as no label.
 func (b *builder) label(name, value []byte) {
-	switch {
-	case len(value) == 0:
-	case len(b.labels) >= b.limits.Labels:
-		b.crowded = true
-	default:
-		b.labels = append(b.labels, label{name, value})
+	if len(value) == 0 {
+		return
 	}
+	n := len(b.labels)
+	if n >= b.limits.Labels {
+		b.crowded = true
+		return
+	}
+	if n > 0 && bytes.Compare(b.nameOf(b.labels[n-1]), name) > 0 {
+		b.mixed = true
+	}
+	start := len(b.tail)
+	tail := flow.AppendKeyPart(b.tail, name)
+	nameEnd := len(tail)
+	tail = flow.AppendKeyPart(tail, value)
+	b.tail = tail
+	b.labels = append(b.labels, label{
+		uint32(start), uint32(nameEnd - len(name)), uint32(nameEnd), uint32(len(tail) - len(value)), uint32(len(tail)),
+	})
+}
+
+func (b *builder) nameOf(l label) []byte  { return b.tail[l.name:l.nameEnd] }
+func (b *builder) valueOf(l label) []byte { return b.tail[l.value:l.valueEnd] }
+
+// order puts the labels in the order of their names.
+func (b *builder) order() {
+	slices.SortStableFunc(b.labels, func(x, y label) int { return bytes.Compare(b.nameOf(x), b.nameOf(y)) })
+	to := b.spare[:0]
+	for i, l := range b.labels {
+		moved := uint32(len(to)) - l.start
+		to = append(to, b.tail[l.start:l.valueEnd]...)
+		b.labels[i] = label{l.start + moved, l.name + moved, l.nameEnd + moved, l.value + moved, l.valueEnd + moved}
+	}
+	b.tail, b.spare, b.mixed = to, b.tail, false
 }
 
 // series looks up the series with a name and the labels since begin, in any
@@ -86,13 +116,10 @@ func (b *builder) series(name []byte) (uint32, fault) {
 	if b.crowded {
 		return 0, fault{"labels", "label_limit"}
 	}
-	if !slices.IsSortedFunc(b.labels, byName) {
-		slices.SortStableFunc(b.labels, byName)
+	if b.mixed {
+		b.order()
 	}
-	key := flow.AppendKeyPart(b.key[:0], name)
-	for _, l := range b.labels {
-		key = flow.AppendKeyPart(flow.AppendKeyPart(key, l.name), l.value)
-	}
+	key := append(flow.AppendKeyPart(b.key[:0], name), b.tail...)
 	b.key = key
 	if s, ok := b.store.Find(key); ok {
 		at, ok := b.known[s.ID]
@@ -105,7 +132,7 @@ func (b *builder) series(name []byte) (uint32, fault) {
 	if at, ok := b.fresh[string(key)]; ok {
 		return at, fault{}
 	}
-	if f := b.limits.check(name, b.labels); f.code != "" {
+	if f := b.check(name); f.code != "" {
 		return 0, f
 	}
 	own := string(key)
@@ -113,8 +140,6 @@ func (b *builder) series(name []byte) (uint32, fault) {
 	b.fresh[own] = at
 	return at, fault{}
 }
-
-func byName(a, b label) int { return bytes.Compare(a.name, b.name) }
 
 func (b *builder) start(r run) uint32 {
 	b.runs = append(b.runs, r)

@@ -114,15 +114,15 @@ const maxIdleRows = 1 << 16
 
 // done takes a builder back, with nothing of the request in it.
 func (in *Ingest) done(b *builder) {
-	if cap(b.rows) > maxIdleRows || cap(b.runs) > maxIdleRows {
+	if cap(b.rows) > maxIdleRows || cap(b.runs) > maxIdleRows || cap(b.tail) > maxIdleRows {
 		return
 	}
-	clear(b.labels[:cap(b.labels)])
 	clear(b.runs)
 	clear(b.known)
 	clear(b.fresh)
 	*b = builder{
-		labels: b.labels[:0], key: b.key[:0], runs: b.runs[:0], rows: b.rows[:0], known: b.known, fresh: b.fresh,
+		labels: b.labels[:0], tail: b.tail[:0], spare: b.spare[:0], key: b.key[:0],
+		runs: b.runs[:0], rows: b.rows[:0], known: b.known, fresh: b.fresh,
 	}
 	in.idle.Put(b)
 }

@@ -9,37 +9,37 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// check returns the first thing that makes a new series inadmissible. Its labels
-// are sorted. A series that the store knows passed it once.
-func (l Limits) check(name []byte, labels []label) fault {
+// check returns the first thing that makes the series inadmissible, which is
+// new and has its labels in order. One that the store knows passed it once.
+func (b *builder) check(name []byte) fault {
 	switch {
 	case len(name) == 0:
 		return fault{"name", "sample_name_missing"}
-	case len(name) > l.NameBytes:
+	case len(name) > b.limits.NameBytes:
 		return fault{"name", "name_limit"}
 	case !validName(name, true):
 		return fault{"name", "name_invalid"}
 	}
-	for i, one := range labels {
-		if code := l.checkLabel(one); code != "" {
+	for i, l := range b.labels {
+		if code := b.limits.checkLabel(b.nameOf(l), b.valueOf(l)); code != "" {
 			return fault{"labels", code}
 		}
-		if i > 0 && bytes.Equal(labels[i-1].name, one.name) {
+		if i > 0 && bytes.Equal(b.nameOf(b.labels[i-1]), b.nameOf(l)) {
 			return fault{"labels", "label_duplicate"}
 		}
 	}
 	return fault{}
 }
 
-func (l Limits) checkLabel(one label) string {
+func (l Limits) checkLabel(name, value []byte) string {
 	switch {
-	case len(one.name) > l.NameBytes || len(one.value) > l.ValueBytes:
+	case len(name) > l.NameBytes || len(value) > l.ValueBytes:
 		return "label_limit"
-	case !utf8.Valid(one.name) || !utf8.Valid(one.value) || bytes.IndexByte(one.value, 0) >= 0:
+	case !utf8.Valid(name) || !utf8.Valid(value) || bytes.IndexByte(value, 0) >= 0:
 		return "label_invalid_utf8"
-	case !validName(one.name, false) || bytes.HasPrefix(one.name, []byte("__")):
+	case !validName(name, false) || bytes.HasPrefix(name, []byte("__")):
 		return "label_name_invalid"
-	case bytes.ContainsFunc(one.value, unicode.IsControl):
+	case bytes.ContainsFunc(value, unicode.IsControl):
 		return "label_invalid"
 	}
 	return ""
