@@ -24,6 +24,7 @@ type daemon struct {
 
 	interval vigil.Duration
 	insecure bool
+	backfill bool
 }
 
 func (d *daemon) flags(cmd *cobra.Command, collector, hands bool) {
@@ -34,6 +35,7 @@ func (d *daemon) flags(cmd *cobra.Command, collector, hands bool) {
 	f.BoolVar(&d.insecure, "insecure-bind", false, "allow addresses that are not loopback, although nothing is encrypted")
 	if collector {
 		f.StringVar(&d.listen, "listen", "", "collector's `HOST:PORT` (default 127.0.0.1:8000)")
+		f.BoolVar(&d.backfill, "allow-backfill", false, "store samples of the last 15 days too, which no policy judges")
 	}
 	if hands {
 		f.StringVar(&d.hands, "remediator-listen", "", "remediator's `HOST:PORT` (default 127.0.0.1:8081)")
@@ -54,6 +56,7 @@ func (d *daemon) over(c *config.Config) {
 	set(&c.Remediator.Host, d.host)
 	set(&c.Log, d.log)
 	c.Insecure = c.Insecure || d.insecure
+	c.Ingest.AllowBackfill = c.Ingest.AllowBackfill || d.backfill
 	if d.interval != 0 {
 		c.Agent.Interval = d.interval
 	}

@@ -10,6 +10,12 @@ func (a *App) meter(t *tenant) {
 		number(func() uint64 { return t.policies.Stats().Failures }))
 	a.tel.Counter("vigil_samples_skipped_total", "Samples passed over by policies under overload.",
 		number(func() uint64 { return t.policies.Stats().Skipped }))
+	a.tel.Counter("vigil_ingest_accepted_total", "Samples, points and lines accepted; they are on disk.",
+		number(func() uint64 { return t.ingest.Stats().Accepted }))
+	a.tel.Counter("vigil_ingest_refused_total", "Samples, points and lines left out or refused with their request.",
+		number(func() uint64 { return t.ingest.Stats().Refused }))
+	a.tel.Counter("vigil_ingest_skipped_total", "Values of line protocol that are no numbers.",
+		number(func() uint64 { return t.ingest.Stats().Skipped }))
 	a.tel.Gauge("vigil_series", "Series known to the metric store.",
 		func() float64 { return float64(t.history.Series()) })
 	a.tel.Gauge("vigil_ingest_waiting_bytes", "Batches that wait for their commit.",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/audit"
 	"github.com/techmedaddy/vigil/platform/internal/capability/recall"
@@ -49,7 +50,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.add("sqlite", t.db.Close)
 	a.down.goes(ctx, "sqlite watch", a.cancel, t.db.Run)
 
-	t.history, err = metrics.Open(ctx, metrics.Disk{Journal: t.db, Archive: t.db, Past: t.db}, metrics.Options{Now: a.o.Now, Log: log})
+	t.history, err = metrics.Open(ctx, metrics.Disk{Journal: t.db, Archive: t.db, Past: t.db}, metrics.Options{Retention: retention, Now: a.o.Now, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
@@ -86,9 +87,21 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.goes(ctx, "policy", a.cancel, t.policies.Run)
 
 	t.ingest = ingest.New(ingest.Options{
-		Tenant: name, Store: t.history, Sink: sink{t.healer, t.policies}, Now: a.o.Now, Spans: a.tel,
+		Tenant: name, Store: t.history, Sink: sink{t.healer, t.policies}, Limits: a.admits(), Now: a.o.Now, Spans: a.tel,
 	})
 	return t, nil
+}
+
+// retention is how long samples are kept.
+const retention = 15 * 24 * time.Hour
+
+// admits is which samples are admitted: history only on demand, and none that
+// would be removed at once.
+func (a *App) admits() (l ingest.Limits) {
+	if a.o.Config.Ingest.AllowBackfill {
+		l.Backfill = retention
+	}
+	return l
 }
 
 // manual is what holds a person's wish back: the default cooldown, but nothing

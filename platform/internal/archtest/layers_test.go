@@ -30,7 +30,7 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/durable", ""},
 
 	// The core, in the order a sample flows. It knows only the words.
-	{"platform/internal/ingest", words},
+	{"platform/internal/ingest", words + " github.com/prometheus/otlptranslator"},
 	{"platform/internal/metrics/page", "github.com/klauspost/compress"},
 	{"platform/internal/metrics", words + " platform/internal/metrics/page"},
 	{"platform/internal/policy", words},
@@ -54,7 +54,7 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/schema", words},
 	{"platform/internal/sqlite", words + " platform/internal/durable modernc.org/ github.com/pressly/goose golang.org/x/sys"},
 	{"platform/internal/promql", words + " github.com/prometheus/"},
-	{"platform/internal/httpd", words + " github.com/gofiber/ github.com/danielgtaylor/huma github.com/valyala/fasthttp"},
+	{"platform/internal/httpd", words + " github.com/gofiber/ github.com/danielgtaylor/huma github.com/valyala/fasthttp github.com/klauspost/compress/snappy"},
 	{"platform/internal/telemetry", words + " go.opentelemetry.io/ github.com/prometheus/client_golang github.com/prometheus/common"},
 	{"platform/internal/config", words + " go.yaml.in/yaml"},
 

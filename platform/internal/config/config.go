@@ -20,6 +20,7 @@ type Config struct {
 	Listen     string              `yaml:"listen" json:"listen"` // collector's host:port
 	Hosts      []string            `yaml:"hosts" json:"hosts,omitempty"`
 	Insecure   bool                `yaml:"insecure_bind" json:"insecure_bind,omitempty"` // allow an address that is not loopback, without TLS
+	Ingest     Ingest              `yaml:"ingest" json:"ingest,omitzero"`
 	Remediator Remediator          `yaml:"remediator" json:"remediator"`
 	Services   map[string]Service  `yaml:"services" json:"services,omitempty"`
 	Endpoints  map[string]Endpoint `yaml:"endpoints" json:"endpoints,omitempty"`
@@ -29,6 +30,11 @@ type Config struct {
 	Modules    Modules             `yaml:"modules" json:"modules,omitzero"`
 	Trace      Trace               `yaml:"trace" json:"trace"`
 	Log        string              `yaml:"log" json:"log"` // debug, info, warn or error
+}
+
+// Ingest says which samples are admitted.
+type Ingest struct {
+	AllowBackfill bool `yaml:"allow_backfill" json:"allow_backfill,omitempty"` // take history too, which no policy judges
 }
 
 // Modules says whose modules are taken.

@@ -132,6 +132,12 @@ func takes[T any](s *site, contentTypes ...string) func(*huma.Operation) {
 
 // documented binds a raw handler and tells OpenAPI of it.
 func (s *site) documented(id string, h handler, docs ...func(*huma.Operation)) {
+	s.document(id, docs...)
+	s.raw(id, h)
+}
+
+// document tells OpenAPI of a route that is bound elsewhere.
+func (s *site) document(id string, docs ...func(*huma.Operation)) {
 	rt := routeByID(id)
 	op := huma.Operation{
 		OperationID: id, Method: rt.Method, Path: rt.Path, Summary: rt.Says,
@@ -144,7 +150,6 @@ func (s *site) documented(id string, h handler, docs ...func(*huma.Operation)) {
 		d(&op)
 	}
 	s.api.OpenAPI().AddOperation(&op)
-	s.raw(id, h)
 }
 
 // openapi serves the document as it stands when all routes are bound.

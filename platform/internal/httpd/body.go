@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/klauspost/compress/snappy"
 	"github.com/valyala/fasthttp"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -61,20 +62,46 @@ func bodyError(err error) error {
 	return &vigil.Error{Kind: vigil.Invalid, Code: "body_malformed", Msg: "the body ended early or is badly framed", Err: err}
 }
 
-// plain undoes the one encoding we take. Layers, and encodings that inflate
-// further than gzip, are refused unread.
-func plain(fctx *fasthttp.RequestCtx, body []byte, limit int64, l *loan) ([]byte, error) {
+// plain undoes the one encoding that a route takes. Layers, and encodings that
+// inflate further than gzip, are refused unread.
+func plain(fctx *fasthttp.RequestCtx, body []byte, limit int64, l *loan, rt Route) ([]byte, error) {
 	var names []string
 	for _, v := range fctx.Request.Header.PeekAll("Content-Encoding") {
 		names = append(names, strings.ToLower(strings.TrimSpace(string(v))))
 	}
-	switch strings.Join(names, ",") {
-	case "", "identity":
+	encoding, hint := strings.Join(names, ","), "send it plain, or gzipped once"
+	switch {
+	case rt.snap && (encoding == "snappy" || encoding == ""):
+		return unsnap(body, limit, l)
+	case rt.snap:
+		hint = "send it as one block of snappy"
+	case encoding == "" || encoding == "identity":
 		return body, nil
-	case "gzip":
+	case encoding == "gzip":
 		return gunzip(body, limit, l)
 	}
-	return nil, vigil.Errorf(vigil.Unsupported, "encoding_unsupported", "the body's encoding is not supported").Hinted("send it plain, or gzipped once")
+	return nil, vigil.Errorf(vigil.Unsupported, "encoding_unsupported", "the body's encoding is not supported").Hinted("%s", hint)
+}
+
+// unsnap decodes one block of snappy. The length that it claims is held against
+// the limit and the budget before a byte of it is allocated.
+func unsnap(body []byte, limit int64, l *loan) ([]byte, error) {
+	n, err := snappy.DecodedLen(body)
+	switch {
+	case len(body) == 0:
+		return nil, nil
+	case errors.Is(err, snappy.ErrTooLarge) || int64(n) > limit:
+		return nil, errTooLarge(limit)
+	case err == nil:
+		if lent := l.take(int64(n)); lent != nil {
+			return nil, lent
+		}
+		body, err = snappy.Decode(nil, body)
+	}
+	if err != nil {
+		return nil, &vigil.Error{Kind: vigil.Invalid, Code: "body_malformed", Msg: "the body is not a block of snappy", Err: err}
+	}
+	return body, nil
 }
 
 func gunzip(body []byte, limit int64, l *loan) ([]byte, error) {

@@ -4,6 +4,9 @@ package httpd
 func (s *site) collector() {
 	s.health()
 	s.samples()
+	s.remoteWrite()
+	s.otlp()
+	s.influx()
 	s.actions()
 	s.modules()
 	s.policies()

@@ -11,6 +11,7 @@ type Route struct {
 	Says   string // one line for OpenAPI
 
 	body bodySize
+	snap bool // the body is one snappy block, as remote write has it
 	open bool // asks for no principal
 	poll bool // may take long: ends with the server's stop or the peer's leaving
 }
@@ -39,6 +40,12 @@ func Routes() []Route {
 		{ID: "openapi", Method: "GET", Path: "/openapi.json", Says: "This document"},
 
 		{ID: "ingest", Method: "POST", Path: "/ingest", Says: "Send samples", body: ingestBody},
+		{ID: "write.prometheus", Method: "POST", Path: "/api/v1/write", Says: "Send samples by Prometheus' remote write 1.0", body: ingestBody, snap: true},
+		{ID: "write.otlp", Method: "POST", Path: "/v1/metrics", Says: "Send metrics by OTLP/HTTP", body: ingestBody},
+		{ID: "write.influx", Method: "POST", Path: "/write", Says: "Send lines as to InfluxDB 1", body: ingestBody},
+		{ID: "write.influx2", Method: "POST", Path: "/api/v2/write", Says: "Send lines as to InfluxDB 2", body: ingestBody},
+		{ID: "influx.ping", Method: "GET", Path: "/ping", Says: "Is somebody there who takes InfluxDB's lines?"},
+		{ID: "influx.query", Method: "POST", Path: "/query", Says: "Pretend to create a database, as senders to InfluxDB 1 ask", body: smallBody},
 		{ID: "query", Method: "GET", Path: "/query", Says: "The newest samples"},
 		{ID: "actions.list", Method: "GET", Path: "/actions", Says: "What was done, in the seed's five columns"},
 		{ID: "actions.post", Method: "POST", Path: "/actions", Says: "Record an action done elsewhere", body: smallBody},

@@ -36,6 +36,7 @@ type sample struct {
 type received struct {
 	OK       bool             `json:"ok"`
 	Accepted int              `json:"accepted"`
+	Refused  int              `json:"refused,omitempty" doc:"how many samples were refused, where rejected names only the first of them"`
 	Rejected []flow.Rejection `json:"rejected,omitempty"`
 }
 
@@ -43,9 +44,7 @@ func (s *site) ingest(ctx context.Context, c fiber.Ctx, r *request) error {
 	if r.tenant.Ingest == nil {
 		return errNotServed()
 	}
-	got, err := r.tenant.Ingest.JSON(ctx, flow.IngestRequest{
-		By: r.by, Body: r.body, ContentType: r.media, Trace: r.trace, SentAt: sentAt(c), Started: r.started,
-	})
+	got, err := r.tenant.Ingest.JSON(ctx, ingestRequest(c, r))
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,27 @@ func (s *site) ingest(ctx context.Context, c fiber.Ctx, r *request) error {
 		return vigil.Errorf(vigil.Invalid, "samples_rejected", "none of the %d samples was admissible", len(got.Rejected)).
 			Hinted("each rejected item names its field and code").With("accepted", 0).With("rejected", got.Rejected)
 	}
-	return answer(c, http.StatusOK, received{OK: true, Accepted: got.Accepted, Rejected: got.Rejected})
+	out := received{OK: true, Accepted: got.Accepted, Rejected: got.Rejected}
+	if got.Refused > len(got.Rejected) {
+		out.Refused = got.Refused
+	}
+	return answer(c, http.StatusOK, out)
+}
+
+// ingestRequest is a request as ingest takes it.
+func ingestRequest(c fiber.Ctx, r *request) flow.IngestRequest {
+	return flow.IngestRequest{
+		By: r.by, Body: r.body, ContentType: r.media, Trace: r.trace, SentAt: sentAt(c), Started: r.started,
+	}
+}
+
+// partial says what was left out of a request of which the rest is stored.
+func partial(got flow.Receipt, items string) *vigil.Error {
+	first := got.Rejected[0]
+	return vigil.Errorf(vigil.Invalid, "samples_rejected", "%d of %d %s were refused, the rest is stored; the first refused is number %d, for its %s: %s",
+		got.Refused, got.Accepted+got.Refused, items, first.Index, first.Field, first.Code).
+		Hinted("each rejected item names its index, field and code; sending them again does not help").
+		With("accepted", got.Accepted).With("refused", got.Refused).With("rejected", got.Rejected)
 }
 
 // sentAt is when the sender's clock says it sent, in unix nanoseconds. What is
@@ -76,6 +95,13 @@ type stored struct {
 }
 
 func (s *site) query(ctx context.Context, c fiber.Ctx, r *request) error {
+	if c.Request().URI().QueryArgs().Has("q") { // InfluxDB's question of that path
+		err := s.influxQuery(ctx, c, r)
+		if err != nil {
+			influxProblem(c.RequestCtx(), r, s.problem(r, err))
+		}
+		return nil
+	}
 	if r.tenant.History == nil {
 		return errNotServed()
 	}

@@ -92,6 +92,21 @@ func (s *site) raw(id string, h handler) {
 	s.app.Add([]string{rt.Method}, pattern(rt.Path), func(c fiber.Ctx) error { return s.run(c, rt, h) })
 }
 
+// spoken binds a handler whose protocol has a shape of errors of its own.
+func (s *site) spoken(id string, h handler, say dialect) {
+	rt := routeByID(id)
+	s.app.Add([]string{rt.Method}, pattern(rt.Path), func(c fiber.Ctx) error {
+		if err := s.run(c, rt, h); err != nil {
+			r := requestOf(c.RequestCtx())
+			say(c.RequestCtx(), r, s.problem(r, err))
+		}
+		return nil
+	})
+}
+
+// dialect writes a problem the way a protocol's clients read it.
+type dialect func(fctx *fasthttp.RequestCtx, r *request, p *problem)
+
 // run is the guard of every route: principal, deadline, body, then the handler.
 func (s *site) run(c fiber.Ctx, rt Route, h handler) error {
 	fctx := c.RequestCtx()
@@ -131,7 +146,8 @@ func (s *site) admit(ctx context.Context, fctx *fasthttp.RequestCtx, r *request)
 	cred := Credential{Remote: r.remote}
 	if h := string(fctx.Request.Header.Peek("Authorization")); h != "" {
 		scheme, token, _ := strings.Cut(h, " ")
-		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		// Token is how clients of InfluxDB 2 say Bearer.
+		if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Token") || token == "" {
 			return vigil.Errorf(vigil.Unauthorised, "credential_unsupported", "only bearer tokens are taken").Hinted("Authorization: Bearer TOKEN")
 		}
 		cred.Token = token
@@ -168,7 +184,7 @@ func (s *site) takeBody(fctx *fasthttp.RequestCtx, r *request, l *loan) (err err
 	if r.body, err = readBody(fctx, wire, l); err != nil {
 		return err
 	}
-	r.body, err = plain(fctx, r.body, inflated, l)
+	r.body, err = plain(fctx, r.body, inflated, l, r.route)
 	return err
 }
 

@@ -25,9 +25,13 @@ type Tenant struct {
 	KillSwitch   KillSwitch
 }
 
-// Ingest admits samples; what its receipt counts as accepted is on disk.
+// Ingest admits samples, in each protocol's own form; what its receipt counts as
+// accepted is on disk. Influx's times count units.
 type Ingest interface {
 	JSON(ctx context.Context, req flow.IngestRequest) (flow.Receipt, error)
+	RemoteWrite(ctx context.Context, req flow.IngestRequest) (flow.Receipt, error)
+	OTLP(ctx context.Context, req flow.IngestRequest) (flow.Receipt, error)
+	Influx(ctx context.Context, req flow.IngestRequest, unit time.Duration) (flow.Receipt, error)
 }
 
 // History is the stored samples, newest first.

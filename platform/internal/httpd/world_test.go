@@ -25,6 +25,7 @@ type world struct {
 	mu       sync.Mutex // guards all below
 	asked    []flow.IngestRequest
 	samples  []vigil.Sample
+	unit     time.Duration // of Influx's times
 	receipt  flow.Receipt
 	fails    error // what ingest answers when set
 	policies map[string]flow.PolicyRow
@@ -64,6 +65,19 @@ func (w *world) locked(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
+}
+
+func (w *world) RemoteWrite(ctx context.Context, r flow.IngestRequest) (flow.Receipt, error) {
+	return w.JSON(ctx, r)
+}
+
+func (w *world) OTLP(ctx context.Context, r flow.IngestRequest) (flow.Receipt, error) {
+	return w.JSON(ctx, r)
+}
+
+func (w *world) Influx(ctx context.Context, r flow.IngestRequest, unit time.Duration) (flow.Receipt, error) {
+	w.locked(func() { w.unit = unit })
+	return w.JSON(ctx, r)
 }
 
 func (w *world) JSON(_ context.Context, r flow.IngestRequest) (flow.Receipt, error) {

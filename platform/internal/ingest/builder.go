@@ -2,7 +2,7 @@ package ingest
 
 import (
 	"bytes"
-	"slices"
+	"math"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 )
@@ -28,6 +28,7 @@ type run struct {
 	series flow.SeriesRow
 	key    string // of a series that the store does not know yet
 	code   string // why it is refused
+	delta  bool   // its values are differences
 	rows   uint32
 }
 
@@ -64,6 +65,7 @@ type builder struct {
 	mark    int               // its first row
 	bad     bool              // it was refused
 	full    bool              // there are more rows than are admitted
+	added   []undo            // what was added to deltas
 	receipt flow.Receipt
 }
 
@@ -100,7 +102,11 @@ func (b *builder) valueOf(l label) []byte { return b.tail[l.value:l.valueEnd] }
 
 // order puts the labels in the order of their names.
 func (b *builder) order() {
-	slices.SortStableFunc(b.labels, func(x, y label) int { return bytes.Compare(b.nameOf(x), b.nameOf(y)) })
+	for i := range b.labels { // they are few, and mostly one is out of place
+		for j := i; j > 0 && bytes.Compare(b.nameOf(b.labels[j-1]), b.nameOf(b.labels[j])) > 0; j-- {
+			b.labels[j-1], b.labels[j] = b.labels[j], b.labels[j-1]
+		}
+	}
 	to := b.spare[:0]
 	for i, l := range b.labels {
 		moved := uint32(len(to)) - l.start
@@ -162,6 +168,23 @@ func (b *builder) put(run uint32, f fault, t int64, v float64) {
 	default:
 		b.rows = append(b.rows, row{run, b.item, t, v})
 	}
+}
+
+// extra adds a value that no item of the request said, after the present item.
+// It stands and falls alone, and is not counted.
+func (b *builder) extra(run uint32, t int64, v float64) {
+	if len(b.rows) < b.limits.Samples {
+		b.rows = append(b.rows, row{run, noItem, t, v})
+	}
+	b.mark = len(b.rows)
+}
+
+// noItem marks rows that no item said.
+const noItem = ^uint32(0)
+
+// adds reports whether a row is a difference.
+func (b *builder) adds(r row) bool {
+	return b.runs[r.run].delta && math.Float64bits(r.v) != staleNaN
 }
 
 // refuse leaves the present item out, with all its rows.

@@ -14,27 +14,29 @@ import (
 // maxNamed bounds the refused items that a receipt names; the rest are counted.
 const maxNamed = 1000
 
-// build ends the request: new series are named to the store, and the rows
-// become columns, one run per series in the order the series appear, times
-// ascending. Of several rows of one series and time the last stays. Only
-// trouble of the store itself, and too many samples, are errors.
-func (b *builder) build() (*flow.Batch, error) {
+// build ends the request: new series are named to the store, differences are
+// added up, and the rows become columns, one run per series in the order the
+// series appear, times ascending. Of several rows of one series and time the last
+// stays. Only trouble of the store itself, and too many samples, are errors.
+func (b *builder) build(d *deltas) (*flow.Batch, error) {
 	if b.full {
 		return nil, errBatchLimit(b.limits.Samples)
 	}
+	adds := false
 	for _, r := range b.rows {
 		b.runs[r.run].rows++
+		adds = adds || b.runs[r.run].delta
 	}
 	refused, err := b.intern()
 	if err != nil {
 		return nil, err
 	}
-	if refused {
-		b.leaveOut()
+	if refused || adds {
+		b.leaveOut(d)
 	}
 	slices.SortStableFunc(b.receipt.Rejected, func(x, y flow.Rejection) int { return cmp.Compare(x.Index, y.Index) })
 	for i, r := range b.rows {
-		if i == 0 || b.rows[i-1].item != r.item {
+		if r.item != noItem && (i == 0 || b.rows[i-1].item != r.item) {
 			b.receipt.Accepted++
 		}
 	}
@@ -69,20 +71,30 @@ func (b *builder) intern() (refused bool, _ error) {
 	return refused, nil
 }
 
-// leaveOut removes the items of which a series was refused, with all their rows.
-func (b *builder) leaveOut() {
+// leaveOut removes the items of which a series was refused, or that cannot be
+// added up, with all their rows.
+func (b *builder) leaveOut(d *deltas) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	kept := b.rows[:0]
 	for i, end := 0, 0; i < len(b.rows); i = end {
-		code := ""
+		f := fault{field: "labels"}
 		for end = i; end < len(b.rows) && b.rows[end].item == b.rows[i].item; end++ {
-			code = cmp.Or(code, b.runs[b.rows[end].run].code)
+			f.code = cmp.Or(f.code, b.runs[b.rows[end].run].code)
 		}
-		if code == "" {
-			kept = append(kept, b.rows[i:end]...)
+		item := b.rows[i:end]
+		if f.code == "" {
+			f = fault{"ts", d.code(b, item)}
+		}
+		if f.code == "" {
+			d.add(b, item)
+			kept = append(kept, item...)
 			continue
 		}
-		b.reject(b.rows[i].item, "labels", code)
-		for _, r := range b.rows[i:end] {
+		if item[0].item != noItem {
+			b.reject(item[0].item, f.field, f.code)
+		}
+		for _, r := range item {
 			b.runs[r.run].rows--
 		}
 	}

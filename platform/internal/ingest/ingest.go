@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -67,8 +68,24 @@ type Options struct {
 // Ingest admits one tenant's samples. Its methods may be called at the same
 // time.
 type Ingest struct {
-	opts Options
-	idle sync.Pool // of *builder
+	opts   Options
+	idle   sync.Pool // of *builder
+	names  names
+	deltas deltas
+
+	accepted, refused, skipped atomic.Uint64
+}
+
+// Stats counts what became of the items of requests that could be read.
+type Stats struct {
+	Accepted uint64 // they are on disk
+	Refused  uint64
+	Skipped  uint64 // values that are no numbers
+}
+
+// Stats returns the counters so far.
+func (in *Ingest) Stats() Stats {
+	return Stats{in.accepted.Load(), in.refused.Load(), in.skipped.Load()}
 }
 
 // New returns an Ingest.
@@ -122,29 +139,33 @@ func (in *Ingest) done(b *builder) {
 	clear(b.fresh)
 	*b = builder{
 		labels: b.labels[:0], tail: b.tail[:0], spare: b.spare[:0], key: b.key[:0],
-		runs: b.runs[:0], rows: b.rows[:0], known: b.known, fresh: b.fresh,
+		runs: b.runs[:0], rows: b.rows[:0], known: b.known, fresh: b.fresh, added: b.added[:0],
 	}
 	in.idle.Put(b)
 }
 
 // admit stores what was decoded and hands it on.
 func (in *Ingest) admit(ctx context.Context, r flow.IngestRequest, b *builder) (flow.Receipt, error) {
-	batch, err := b.build()
+	batch, err := b.build(&in.deltas)
 	if err != nil {
 		return flow.Receipt{}, err
 	}
 	receipt := b.receipt
-	if len(batch.Times) == 0 {
-		if receipt.Refused > 0 {
-			return flow.Receipt{}, refusal(receipt)
-		}
+	in.refused.Add(uint64(receipt.Refused))
+	in.skipped.Add(uint64(receipt.Skipped))
+	switch {
+	case receipt.Accepted == 0 && receipt.Refused > 0:
+		return flow.Receipt{}, refusal(receipt)
+	case len(batch.Times) == 0:
 		return receipt, nil // a request may hold nothing but remarks
 	}
 	batch.Tenant, batch.By, batch.Received = in.opts.Tenant, r.By.Name, time.Unix(0, b.now).UTC()
 	committing := in.opts.Now()
 	if err := in.opts.Store.Append(ctx, batch); err != nil {
+		in.deltas.takeBack(b.added)
 		return flow.Receipt{}, err
 	}
+	in.accepted.Add(uint64(receipt.Accepted))
 	batch.Trail = trail(r, in.opts.Tenant, receipt, committing, in.opts.Now())
 	if fresh := present(batch); len(fresh.Runs) > 0 {
 		in.opts.Sink.Offer(fresh)

@@ -47,7 +47,7 @@ func open(t testing.TB, name, dir string) *tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.store, err = metrics.Open(t.Context(), w.db, metrics.Options{Now: w.clock, Log: log}); err != nil {
+	if w.store, err = metrics.Open(t.Context(), metrics.Disk{Journal: w.db, Archive: w.db, Past: w.db}, metrics.Options{Now: w.clock, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

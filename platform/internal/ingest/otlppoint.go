@@ -1,0 +1,194 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+)
+
+// point is a data point of any kind; which fields it has depends on the kind.
+type point struct {
+	t         int64 // unix nanoseconds
+	value     float64
+	count     uint64
+	sum       float64
+	hasValue  bool
+	hasSum    bool
+	hasTime   bool
+	noValue   bool // the source said that there is none: the series ended
+	buckets   []uint64
+	bounds    []float64
+	quantiles [][2]float64
+}
+
+// point reads one data point, whose attributes are field 9 in histograms and 7
+// in all others, and hands its series on.
+func (d *otlp) point(p points, body []byte) bool {
+	attributes, flags := uint32(7), uint32(8)
+	if p.kind == otlpHistogram {
+		attributes, flags = 9, 10
+	}
+	if p.kind == otlpExponential { // its fields are others
+		d.out.refuse(p.wrong.field, p.wrong.code)
+		d.out.next()
+		return true
+	}
+	d.attrs, d.text = d.attrs[:0], d.text[:0]
+	pt := point{buckets: d.buckets[:0], bounds: d.bounds[:0], quantiles: d.quantiles[:0]}
+	wrong := p.wrong
+	var f field
+	w := wire{b: body}
+	for w.next(&f) {
+		switch {
+		case w.is(&f, attributes, wireBytes):
+			code, ok := d.attribute(f.b)
+			if !ok {
+				return false
+			}
+			if code != "" && wrong.code == "" {
+				wrong = fault{"attributes", code}
+			}
+		case w.is(&f, 3, wireFixed64):
+			pt.t, pt.hasTime = int64(min(f.n, math.MaxInt64)), f.n != 0
+		case w.is(&f, flags, wireVarint):
+			pt.noValue = f.n&1 != 0
+		default:
+			pt.number(&w, &f, p.kind)
+		}
+	}
+	d.buckets, d.bounds, d.quantiles = pt.buckets, pt.bounds, pt.quantiles
+	if w.bad {
+		return false
+	}
+	d.put(p, &pt, wrong)
+	return true
+}
+
+// number reads a field that only one kind of point has.
+func (pt *point) number(w *wire, f *field, kind uint32) {
+	switch {
+	case kind == otlpGauge || kind == otlpSum:
+		if w.is(f, 4, wireFixed64) {
+			pt.value, pt.hasValue = f.float(), true
+		} else if w.is(f, 6, wireFixed64) {
+			pt.value, pt.hasValue = float64(int64(f.n)), true
+		}
+	case w.is(f, 4, wireFixed64):
+		pt.count = f.n
+	case w.is(f, 5, wireFixed64):
+		pt.sum, pt.hasSum = f.float(), true
+	case kind == otlpHistogram && f.num == 6:
+		pt.buckets = doubles(w, f, pt.buckets, func(n uint64) uint64 { return n })
+	case kind == otlpHistogram && f.num == 7:
+		pt.bounds = doubles(w, f, pt.bounds, math.Float64frombits)
+	case kind == otlpSummary && w.is(f, 6, wireBytes):
+		pt.quantiles = append(pt.quantiles, quantile(w, f.b))
+	}
+}
+
+// doubles reads a repeated field of eight bytes each, packed or not.
+func doubles[T any](w *wire, f *field, to []T, as func(uint64) T) []T {
+	switch {
+	case f.kind == wireFixed64:
+		return append(to, as(f.n))
+	case f.kind != wireBytes || len(f.b)%8 != 0:
+		w.bad = true
+	default:
+		for b := f.b; len(b) > 0; b = b[8:] {
+			to = append(to, as(binary.LittleEndian.Uint64(b)))
+		}
+	}
+	return to
+}
+
+func quantile(w *wire, body []byte) (q [2]float64) {
+	var f field
+	in := wire{b: body}
+	for in.next(&f) {
+		if in.is(&f, 1, wireFixed64) {
+			q[0] = f.float()
+		} else if in.is(&f, 2, wireFixed64) {
+			q[1] = f.float()
+		}
+	}
+	w.bad = w.bad || in.bad
+	return q
+}
+
+// put hands the series of a point on, as one item.
+func (d *otlp) put(p points, pt *point, wrong fault) {
+	switch {
+	case !pt.hasTime:
+		wrong = fault{"time_unix_nano", "sample_ts_missing"}
+	case (p.kind == otlpGauge || p.kind == otlpSum) && !pt.hasValue && !pt.noValue:
+		wrong = fault{"value", "sample_value_missing"}
+	case p.kind == otlpHistogram && len(pt.buckets) != len(pt.bounds)+1 && len(pt.buckets)+len(pt.bounds) > 0:
+		wrong = fault{"bucket_counts", "histogram_invalid"}
+	}
+	if wrong.code != "" {
+		d.out.refuse(wrong.field, wrong.code)
+		d.out.next()
+		return
+	}
+	d.newest = max(d.newest, pt.t)
+	d.label()
+	switch p.kind {
+	case otlpHistogram:
+		d.histogram(p, pt)
+	case otlpSummary:
+		d.summary(p, pt)
+	default:
+		d.value(p, pt, "", "", nil, pt.value)
+	}
+	d.out.next()
+}
+
+func (d *otlp) histogram(p points, pt *point) {
+	if pt.hasSum {
+		d.value(p, pt, "_sum", "", nil, pt.sum)
+	}
+	d.value(p, pt, "_count", "", nil, float64(pt.count))
+	below := uint64(0)
+	for i, bound := range pt.bounds {
+		below += pt.buckets[i]
+		if !math.IsInf(bound, 1) { // that one is the count
+			d.value(p, pt, "_bucket", "le", d.number(bound), float64(below))
+		}
+	}
+	d.value(p, pt, "_bucket", "le", []byte("+Inf"), float64(pt.count))
+}
+
+func (d *otlp) summary(p points, pt *point) {
+	d.value(p, pt, "_sum", "", nil, pt.sum)
+	d.value(p, pt, "_count", "", nil, float64(pt.count))
+	for _, q := range pt.quantiles {
+		d.value(p, pt, "", "quantile", d.number(q[0]), q[1])
+	}
+}
+
+// number writes a bound or quantile as Prometheus does.
+func (d *otlp) number(v float64) []byte {
+	d.bound = strconv.AppendFloat(d.bound[:0], v, 'f', -1, 64)
+	return d.bound
+}
+
+// value hands on one series of a point: the name with a suffix, the labels with
+// one more. What a delta adds up to is found when the batch is built.
+func (d *otlp) value(p points, pt *point, suffix, label string, text []byte, v float64) {
+	d.restore()
+	if label != "" {
+		d.out.label([]byte(label), text)
+	}
+	if pt.noValue {
+		v = math.Float64frombits(staleNaN)
+	}
+	d.name = append(append(d.name[:0], p.name...), suffix...)
+	run, wrong := d.out.series(d.name)
+	if p.delta && !pt.noValue && wrong.code == "" {
+		d.out.runs[run].delta = true
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			wrong = fault{"value", "sample_not_finite"}
+		}
+	}
+	d.out.put(run, wrong, pt.t, v)
+}
