@@ -21,6 +21,8 @@ type site struct {
 	app  *fiber.App
 	api  huma.API
 	base func(poll bool) context.Context // what a handler's context descends from
+
+	shelf shelf
 }
 
 // request is what the edge knows of a request, in plain values.
@@ -35,6 +37,7 @@ type request struct {
 	trace   flow.SpanContext // from the sender's traceparent; zero if none
 	span    flow.SpanContext // of this request; the parent of what it causes
 	body    []byte           // within its limit and inflated; valid until the handler returns
+	bufs    *buffers         // that the body lies in, if they are lent
 	media   string           // the body's Content-Type as sent
 }
 
@@ -121,6 +124,7 @@ func (s *site) run(c fiber.Ctx, rt Route, h handler) error {
 	}
 	var l loan
 	defer l.giveBack()
+	defer func() { s.shelf.give(r.bufs) }()
 	if err := s.takeBody(fctx, r, &l); err != nil {
 		return err
 	}
@@ -181,10 +185,15 @@ func (s *site) takeBody(fctx *fasthttp.RequestCtx, r *request, l *loan) (err err
 	case smallBody:
 	}
 	r.media = string(fctx.Request.Header.ContentType())
-	if r.body, err = readBody(fctx, wire, l); err != nil {
+	bufs := &buffers{}
+	if r.route.body == ingestBody {
+		bufs = s.shelf.take()
+		r.bufs = bufs
+	}
+	if r.body, err = readBody(fctx, wire, l, &bufs.wire); err != nil {
 		return err
 	}
-	r.body, err = plain(fctx, r.body, inflated, l, r.route)
+	r.body, err = plain(fctx, r.body, inflated, l, r.route, &bufs.plain)
 	return err
 }
 
