@@ -205,6 +205,7 @@ func TestOTLP_LeavesInadmissiblePointsOut(t *testing.T) {
 	}}}, "metric", "exponential_histogram_unsupported")
 	f("temporality", counter("a", "", 0, double(0, 1)), "aggregation_temporality", "temporality_unspecified")
 	f("buckets", histogram("a", cumulative, &metricspb.HistogramDataPoint{TimeUnixNano: at(0), BucketCounts: []uint64{1}, ExplicitBounds: []float64{1, 2}}), "bucket_counts", "histogram_invalid")
+	f("bounds", histogram("a", cumulative, &metricspb.HistogramDataPoint{TimeUnixNano: at(0), BucketCounts: []uint64{1, 1, 1}, ExplicitBounds: []float64{2, 2}}), "bucket_counts", "histogram_invalid")
 	f("delta-not-finite", counter("a", "", delta, double(0, math.Inf(1))), "value", "sample_not_finite")
 }
 

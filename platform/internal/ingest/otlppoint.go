@@ -122,7 +122,7 @@ func (d *otlp) put(p points, pt *point, wrong fault) {
 		wrong = fault{"time_unix_nano", "sample_ts_missing"}
 	case (p.kind == otlpGauge || p.kind == otlpSum) && !pt.hasValue && !pt.noValue:
 		wrong = fault{"value", "sample_value_missing"}
-	case p.kind == otlpHistogram && len(pt.buckets) != len(pt.bounds)+1 && len(pt.buckets)+len(pt.bounds) > 0:
+	case p.kind == otlpHistogram && !pt.ordered():
 		wrong = fault{"bucket_counts", "histogram_invalid"}
 	}
 	if wrong.code != "" {
@@ -141,6 +141,17 @@ func (d *otlp) put(p points, pt *point, wrong fault) {
 		d.value(p, pt, "", "", nil, pt.value)
 	}
 	d.out.next()
+}
+
+// ordered reports whether a histogram has one bucket more than bounds, or neither,
+// and its bounds ascend.
+func (pt *point) ordered() bool {
+	for i, bound := range pt.bounds {
+		if math.IsNaN(bound) || i > 0 && bound <= pt.bounds[i-1] {
+			return false
+		}
+	}
+	return len(pt.buckets) == len(pt.bounds)+1 || len(pt.buckets)+len(pt.bounds) == 0
 }
 
 func (d *otlp) histogram(p points, pt *point) {
