@@ -2,8 +2,13 @@ package ingest_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/prometheus/prometheus/prompb"
+	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/ingest"
@@ -39,4 +44,32 @@ func benchDecode(b *testing.B, samples int, post func(*ingest.Ingest) error) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*samples), "ns/sample")
+}
+
+// BenchmarkPeerDecode measures what only parsing the same requests costs with the
+// libraries of their makers: no series is looked up, nothing is laid out.
+func BenchmarkPeerDecode(b *testing.B) {
+	f := func(name string, samples int, body []byte, parse func([]byte) error) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := parse(body); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*samples), "ns/sample")
+		})
+	}
+	f("RemoteWrite", 1000, writeRequest(b, thousand()...), func(body []byte) error {
+		return new(prompb.WriteRequest).Unmarshal(body)
+	})
+	f("OTLP", serviceSamples, otlpService(b), func(body []byte) error {
+		return proto.Unmarshal(body, new(collector.ExportMetricsServiceRequest))
+	})
+	f("Influx", 1000, []byte(processors()), func(body []byte) error {
+		if _, _, ok := decodeReal(string(body)); !ok {
+			return errors.New("not read")
+		}
+		return nil
+	})
 }

@@ -370,9 +370,18 @@ func service() (metrics []*metricspb.Metric) {
 		[]*metricspb.Metric{gauge("http.server.active_requests", "{request}", active...)}, []*metricspb.Metric{histogram("http.server.request.duration", cumulative, latency...)})
 }
 
+// serviceSamples is how many samples a request of otlpService holds: twelve for
+// each route, and target_info.
+const serviceSamples = 1000/12*12 + 1
+
+func otlpService(b *testing.B) []byte {
+	b.Helper()
+	return export(b, attributes("service.name", "cart", "service.instance.id", "i-1", "host.name", "web-1", "os.type", "linux"), service()...)
+}
+
 func BenchmarkDecodeOTLP(b *testing.B) {
-	body := export(b, attributes("service.name", "cart", "service.instance.id", "i-1", "host.name", "web-1", "os.type", "linux"), service()...)
-	benchDecode(b, 1000/12*12+1, func(in *ingest.Ingest) error {
+	body := otlpService(b)
+	benchDecode(b, serviceSamples, func(in *ingest.Ingest) error {
 		_, err := otlp(b, in, body)
 		return err
 	})
