@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -89,8 +90,7 @@ func (d *deltas) add(b *builder, rows []row) {
 func (d *deltas) takeBack(added []undo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i := len(added) - 1; i >= 0; i-- {
-		u := added[i]
+	for _, u := range slices.Backward(added) {
 		switch now := d.sums[u.id]; {
 		case now != u.after: // others have added since
 			d.sums[u.id] = sum{now.total - u.v, now.last}

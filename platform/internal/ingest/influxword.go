@@ -86,11 +86,11 @@ func (d *lines) number() (v float64, code string) {
 	case "f", "F", "false", "False", "FALSE":
 		return 0, ""
 	}
-	switch last := word[len(word)-1]; {
-	case last == 'i':
+	switch word[len(word)-1] {
+	case 'i':
 		n, err := strconv.ParseInt(string(word[:len(word)-1]), 10, 64)
 		return float64(n), orInvalid(err)
-	case last == 'u':
+	case 'u':
 		n, err := strconv.ParseUint(string(word[:len(word)-1]), 10, 64)
 		return float64(n), orInvalid(err)
 	}

@@ -107,7 +107,7 @@ func TestOTLP_StoresAsPrometheusWould(t *testing.T) {
 		`target_info{host="web-1",host_name="web-1",instance="i-1",job="shop/cart",os_type="linux"} 1 2s`)
 	f("resource-without-more", export(t, attributes("service.name", "cart"), gauge("a", "", double(0, 1))), `a{job="cart"} 1 0s`)
 	f("histogram", export(t, nil, histogram("latency", cumulative, &metricspb.HistogramDataPoint{
-		TimeUnixNano: at(0), Count: 6, Sum: proto.Float64(12.5), BucketCounts: []uint64{1, 2, 3}, ExplicitBounds: []float64{0.5, 10}, Attributes: attributes("route", "/"),
+		TimeUnixNano: at(0), Count: 6, Sum: new(12.5), BucketCounts: []uint64{1, 2, 3}, ExplicitBounds: []float64{0.5, 10}, Attributes: attributes("route", "/"),
 	})), `latency_milliseconds_sum{route="/"} 12.5 0s`, `latency_milliseconds_count{route="/"} 6 0s`, `latency_milliseconds_bucket{le="0.5",route="/"} 1 0s`,
 		`latency_milliseconds_bucket{le="10",route="/"} 3 0s`, `latency_milliseconds_bucket{le="+Inf",route="/"} 6 0s`)
 	f("histogram-without-buckets", export(t, nil, histogram("latency", cumulative, &metricspb.HistogramDataPoint{TimeUnixNano: at(0), Count: 2})),
@@ -362,7 +362,7 @@ func service() (metrics []*metricspb.Metric) {
 		labels := []string{"http.request.method", "GET", "http.route", fmt.Sprintf("/api/v1/things/%d", i), "server.address", "web-1"}
 		requests, active = append(requests, double(0, float64(i), labels...)), append(active, double(0, 1, labels...))
 		latency = append(latency, &metricspb.HistogramDataPoint{
-			TimeUnixNano: at(0), Count: 36, Sum: proto.Float64(3), BucketCounts: []uint64{1, 2, 3, 4, 5, 6, 7, 8},
+			TimeUnixNano: at(0), Count: 36, Sum: new(3.0), BucketCounts: []uint64{1, 2, 3, 4, 5, 6, 7, 8},
 			ExplicitBounds: []float64{.005, .01, .025, .05, .1, .25, .5}, Attributes: attributes(labels...),
 		})
 	}
