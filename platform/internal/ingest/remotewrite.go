@@ -72,19 +72,18 @@ func decodeWrite(body []byte, out *builder) error {
 func decodeSeries(body []byte, out *builder) bool {
 	out.begin()
 	var name []byte
-	var f field
-	w := wire{b: body}
-	rest, before := body, 0 // what follows the labels where all of them come first
-	for w.next(&f) {
-		if !w.is(&f, 1, wireBytes) {
-			before++
-			continue
-		}
-		if !decodeLabel(f.b, out, &name) {
+	rest := body // what follows the labels that come first, which is nearly always all
+	for len(rest) >= 2 && rest[0] == 1<<3|wireBytes && rest[1] < 0x80 && len(rest)-2 >= int(rest[1]) {
+		if !decodeLabel(rest[2:2+rest[1]], out, &name) {
 			return false
 		}
-		if before == 0 {
-			rest = w.b
+		rest = rest[2+rest[1]:]
+	}
+	var f field
+	w := wire{b: rest}
+	for w.next(&f) {
+		if w.is(&f, 1, wireBytes) && !decodeLabel(f.b, out, &name) {
+			return false
 		}
 	}
 	if w.bad {
