@@ -22,17 +22,22 @@ func (ready) Append(context.Context, *flow.Batch) error { return nil }
 func (ready) Offer(*flow.Batch)                         {}
 
 // noJournal is an empty disk.
-type noJournal struct{ metrics.Journal }
+type noJournal struct {
+	metrics.Journal
+	metrics.Past
+}
 
 func (noJournal) EachSeries(context.Context, func(flow.SeriesRow) error) error { return nil }
 
-func (noJournal) EachLog(context.Context, int64, int64, func(flow.LogRow) error) error { return nil }
+func (noJournal) EachLog(context.Context, int64, int64, int64, func(flow.LogRow) error) error { return nil }
+
+func (noJournal) Blocks(context.Context) ([]flow.Block, int64, error) { return nil, 0, nil }
 
 // benchDecode measures a request of so many samples of known series, from the
 // bytes of its body to the batch.
 func benchDecode(b *testing.B, samples int, post func(*ingest.Ingest) error) {
 	b.Helper()
-	store, err := metrics.Open(b.Context(), noJournal{}, metrics.Options{Now: func() time.Time { return start }})
+	store, err := metrics.Open(b.Context(), metrics.Disk{Journal: noJournal{}, Past: noJournal{}}, metrics.Options{Now: func() time.Time { return start }})
 	if err != nil {
 		b.Fatal(err)
 	}
