@@ -16,7 +16,7 @@ func TestRemoteWrite_AMillionNewSeriesLeaveTheKnownOnesAlone(t *testing.T) {
 	t.Parallel()
 	const most = 1000
 	now := func() time.Time { return start }
-	store, err := metrics.Open(t.Context(), noJournal{}, metrics.Options{MaxSeries: most, Now: now})
+	store, err := metrics.Open(t.Context(), metrics.Disk{Journal: noJournal{}, Past: noJournal{}}, metrics.Options{MaxSeries: most, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
