@@ -27,6 +27,7 @@ import (
 type tenant struct {
 	db       *sqlite.DB
 	history  *metrics.Store
+	prom     *promql.API
 	modules  *module.Registry
 	healer   *remedy.Healer
 	policies *policy.Engine
@@ -55,6 +56,8 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
 	a.down.goes(ctx, "metrics", a.cancel, t.history.Run)
+	t.prom = promql.NewAPI(promql.Options{History: t.history, Version: a.o.Version, Now: a.o.Now, Log: log})
+	a.down.add("promql", func(context.Context) error { return t.prom.Close() })
 
 	trust, err := module.NewTrust(a.o.Config.Modules.TrustedKeys, a.o.Config.Modules.RequireSignature)
 	if err != nil {
@@ -118,7 +121,7 @@ func (a *App) manual() remedy.Manual {
 // serves is what HTTP can reach of a tenant.
 func (t *tenant) serves() httpd.Tenant {
 	return httpd.Tenant{
-		Ingest: t.ingest, History: t.history, Policies: t.policies, Modules: library{t.modules, t, t.engine}, Grants: t.modules,
+		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: library{t.modules, t, t.engine}, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
 		Targets: t.healer, KillSwitch: t.healer,
 	}

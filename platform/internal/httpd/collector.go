@@ -7,6 +7,7 @@ func (s *site) collector() {
 	s.remoteWrite()
 	s.otlp()
 	s.influx()
+	s.prometheus()
 	s.actions()
 	s.modules()
 	s.policies()

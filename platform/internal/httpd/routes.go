@@ -32,7 +32,7 @@ const modulesPath = "/api/v1/modules"
 
 // Routes is the whole table, the collector's and the remediator's.
 func Routes() []Route {
-	return []Route{
+	return append([]Route{
 		{ID: "livez", Method: "GET", Path: "/livez", Says: "Is the process alive?", open: true},
 		{ID: "readyz", Method: "GET", Path: "/readyz", Says: "Can it serve?", open: true},
 		{ID: "healthz", Method: "GET", Path: "/healthz", Says: "Can it serve, and what is it?", open: true},
@@ -85,7 +85,7 @@ func Routes() []Route {
 		{ID: "leases.start", Method: "POST", Path: "/api/v1/leases/{remediation}:start", Says: "Make the intent durable", body: smallBody},
 		{ID: "leases.heartbeat", Method: "POST", Path: "/api/v1/leases/{remediation}:heartbeat", Says: "Keep a lease", body: smallBody},
 		{ID: "leases.finish", Method: "POST", Path: "/api/v1/leases/{remediation}:finish", Says: "Report how an attempt ended", body: smallBody},
-	}
+	}, prometheusRoutes()...)
 }
 
 // routeByID finds a row. Asking for one that is not there is a bug.

@@ -13,6 +13,7 @@ import (
 type Tenant struct {
 	Ingest       Ingest
 	History      History
+	Prometheus   Prometheus
 	Policies     Policies
 	Modules      Modules
 	Grants       Grants

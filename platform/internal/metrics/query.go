@@ -9,6 +9,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -103,29 +104,20 @@ func (s *Store) latestSealed(ctx context.Context, v *view, since int64, n int) (
 	return points, err
 }
 
-// History is what is known of one series in a range of time. Times are unix
-// nanoseconds, ascending, each once.
-type History struct {
-	ID     uint64
-	Meta   vigil.Series
-	Times  []int64
-	Values []float64
-}
-
 // Samples returns the samples with from ≤ time ≤ to of every series that match
 // accepts, by series id. Series without any are left out. An answer over the
 // limit gives code query_too_expensive.
-func (s *Store) Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]History, error) {
+func (s *Store) Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]flow.History, error) {
 	return s.samples(ctx, s.index.matching(match), clampNano(from), clampNano(to), s.opts.MaxQuery)
 }
 
 // Named is Samples for the series of one metric, with a limit of its own. What
 // it costs depends on them, not on how many others there are.
-func (s *Store) Named(ctx context.Context, metric string, match func(vigil.Series) bool, from, to time.Time, limit int) ([]History, error) {
+func (s *Store) Named(ctx context.Context, metric string, match func(vigil.Series) bool, from, to time.Time, limit int) ([]flow.History, error) {
 	return s.samples(ctx, s.index.named(metric, match), clampNano(from), clampNano(to), min(limit, s.opts.MaxQuery))
 }
 
-func (s *Store) samples(ctx context.Context, found []*series, lo, hi int64, limit int) ([]History, error) {
+func (s *Store) samples(ctx context.Context, found []*series, lo, hi int64, limit int) ([]flow.History, error) {
 	if len(found) == 0 || lo > hi {
 		return nil, nil
 	}
@@ -137,7 +129,7 @@ func (s *Store) samples(ctx context.Context, found []*series, lo, hi int64, limi
 
 // fromHeads answers from memory; ok is false when a head does not reach back
 // to lo.
-func (s *Store) fromHeads(found []*series, lo, hi int64, limit int) (out []History, ok bool, err error) {
+func (s *Store) fromHeads(found []*series, lo, hi int64, limit int) (out []flow.History, ok bool, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	total := 0
@@ -160,7 +152,7 @@ func (s *Store) fromHeads(found []*series, lo, hi int64, limit int) (out []Histo
 }
 
 // fromDisk answers from blocks and the log, where everything is.
-func (s *Store) fromDisk(ctx context.Context, found []*series, lo, hi int64, limit int) ([]History, error) {
+func (s *Store) fromDisk(ctx context.Context, found []*series, lo, hi int64, limit int) ([]flow.History, error) {
 	v, done := s.views.pin()
 	defer done()
 	ids := make([]uint64, len(found))
@@ -193,7 +185,7 @@ func (s *Store) fromDisk(ctx context.Context, found []*series, lo, hi int64, lim
 	if total > limit {
 		return nil, errTooMany()
 	}
-	var out []History
+	var out []flow.History
 	for _, one := range found {
 		if len(rows[one.id]) > 0 {
 			out = append(out, history(one, inOrder(rows[one.id])))
@@ -202,8 +194,8 @@ func (s *Store) fromDisk(ctx context.Context, found []*series, lo, hi int64, lim
 	return out, nil
 }
 
-func history(one *series, rows []sample) History {
-	h := History{ID: one.id, Meta: one.meta, Times: make([]int64, len(rows)), Values: make([]float64, len(rows))}
+func history(one *series, rows []sample) flow.History {
+	h := flow.History{ID: one.id, Meta: one.meta, Times: make([]int64, len(rows)), Values: make([]float64, len(rows))}
 	for i, r := range rows {
 		h.Times[i], h.Values[i] = r.t, r.v
 	}
@@ -225,4 +217,15 @@ func clampNano(t time.Time) int64 {
 		return math.MaxInt64
 	}
 	return t.UnixNano()
+}
+
+// Known returns the description of every series that match accepts, by id,
+// with or without samples.
+func (s *Store) Known(match func(vigil.Series) bool) []vigil.Series {
+	found := s.index.matching(match)
+	out := make([]vigil.Series, len(found))
+	for i, one := range found {
+		out[i] = one.meta
+	}
+	return out
 }

@@ -128,7 +128,7 @@ func TestTidy_DeletesNothingThatSomebodyReads(t *testing.T) {
 	s, _ := openDisk(t, disk, soon())
 	fill(t, s, 0, 150) // more than the heads hold
 
-	got := make(chan []metrics.History, 1)
+	got := make(chan []flow.History, 1)
 	go func() {
 		rows, err := s.Samples(context.WithValue(t.Context(), slowly{}, true), all, start.Add(-100*time.Hour), start)
 		if err != nil {

@@ -1,0 +1,190 @@
+package promql
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/prometheus/prometheus/tsdb/chunks"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// History is the stored samples of one tenant. Samples answers in order of
+// series id, times ascending; Known names series with or without samples.
+type History interface {
+	Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]flow.History, error)
+	Known(match func(vigil.Series) bool) []vigil.Series
+}
+
+// Queryable shows History to the engine.
+type Queryable struct{ History History }
+
+// Querier implements storage.Queryable; times are unix milliseconds.
+func (q Queryable) Querier(mint, maxt int64) (storage.Querier, error) {
+	return &querier{history: q.History, mint: mint, maxt: maxt}, nil
+}
+
+type querier struct {
+	history    History
+	mint, maxt int64
+}
+
+// Select implements storage.Querier.
+func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	from, to := q.mint, q.maxt
+	if hints != nil {
+		from, to = max(from, hints.Start), min(to, hints.End)
+	}
+	// An engine's millisecond holds every nanosecond up to the next.
+	found, err := q.history.Samples(ctx, matching(matchers), time.UnixMilli(from), time.UnixMilli(to).Add(time.Millisecond-1))
+	if err != nil {
+		return storage.ErrSeriesSet(err)
+	}
+	set := &seriesSet{at: -1}
+	for _, h := range found {
+		set.series = append(set.series, newSeries(h))
+	}
+	if sorted {
+		slices.SortFunc(set.series, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
+	}
+	return set
+}
+
+// matching is the test that all matchers together stand for.
+func matching(matchers []*labels.Matcher) func(vigil.Series) bool {
+	s := &Selector{matchers: matchers}
+	return s.Matches
+}
+
+// LabelValues implements storage.Querier.
+func (q *querier) LabelValues(_ context.Context, name string, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	seen := map[string]bool{}
+	for _, s := range q.history.Known(matching(matchers)) {
+		if v := s.Get(name); v != "" {
+			seen[v] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen)), nil, nil
+}
+
+// LabelNames implements storage.Querier.
+func (q *querier) LabelNames(_ context.Context, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	seen := map[string]bool{}
+	for _, s := range q.history.Known(matching(matchers)) {
+		seen[labels.MetricName] = true
+		for k := range s.Labels {
+			seen[k] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen)), nil, nil
+}
+
+// Close implements storage.Querier.
+func (q *querier) Close() error { return nil }
+
+type seriesSet struct {
+	series []*series
+	at     int
+}
+
+// Next implements storage.SeriesSet.
+func (s *seriesSet) Next() bool { s.at++; return s.at < len(s.series) }
+
+// At implements storage.SeriesSet.
+func (s *seriesSet) At() storage.Series { return s.series[s.at] }
+
+// Err implements storage.SeriesSet.
+func (s *seriesSet) Err() error { return nil }
+
+// Warnings implements storage.SeriesSet.
+func (s *seriesSet) Warnings() annotations.Annotations { return nil }
+
+// series is one series in the engine's terms: times in milliseconds.
+type series struct {
+	labels labels.Labels
+	times  []int64
+	values []float64
+}
+
+// newSeries takes over the columns of h.
+func newSeries(h flow.History) *series {
+	s := &series{labels: labelsOf(h.Meta), times: h.Times[:0], values: h.Values[:0]}
+	for i, ns := range h.Times {
+		ms := floorMilli(ns)
+		if n := len(s.times); n > 0 && s.times[n-1] == ms {
+			s.values[n-1] = h.Values[i] // the last of a millisecond stands for it
+			continue
+		}
+		s.times, s.values = append(s.times, ms), append(s.values, h.Values[i])
+	}
+	return s
+}
+
+func floorMilli(ns int64) int64 {
+	ms := ns / 1e6
+	if ns%1e6 < 0 {
+		ms--
+	}
+	return ms
+}
+
+func labelsOf(s vigil.Series) labels.Labels {
+	b := labels.NewScratchBuilder(len(s.Labels) + 1)
+	b.Add(labels.MetricName, s.Name)
+	for k, v := range s.Labels {
+		b.Add(k, v)
+	}
+	b.Sort()
+	return b.Labels()
+}
+
+// Labels implements storage.Series.
+func (s *series) Labels() labels.Labels { return s.labels }
+
+// Iterator implements storage.Series.
+func (s *series) Iterator(chunkenc.Iterator) chunkenc.Iterator {
+	return storage.NewListSeriesIterator(&cursor{series: s})
+}
+
+// cursor is the samples of a series, and the one of them that was last asked
+// for: an iterator looks at one at a time, so none is allocated. There are no
+// histograms here: what is sent as one is kept as classic series.
+type cursor struct {
+	*series
+	at int
+}
+
+// Get implements storage.Samples.
+func (c *cursor) Get(i int) chunks.Sample { c.at = i; return c }
+
+// Len implements storage.Samples.
+func (c *cursor) Len() int { return len(c.times) }
+
+// T implements chunks.Sample.
+func (c *cursor) T() int64 { return c.times[c.at] }
+
+// ST implements chunks.Sample: start times are not kept.
+func (c *cursor) ST() int64 { return 0 }
+
+// F implements chunks.Sample.
+func (c *cursor) F() float64 { return c.values[c.at] }
+
+// H implements chunks.Sample.
+func (c *cursor) H() *histogram.Histogram { return nil }
+
+// FH implements chunks.Sample.
+func (c *cursor) FH() *histogram.FloatHistogram { return nil }
+
+// Type implements chunks.Sample.
+func (c *cursor) Type() chunkenc.ValueType { return chunkenc.ValFloat }
+
+// Copy implements chunks.Sample.
+func (c *cursor) Copy() chunks.Sample { again := *c; return &again }
