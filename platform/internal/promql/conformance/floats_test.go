@@ -1,38 +1,54 @@
 package conformance
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
 
 // floats returns a script without what needs native histograms or start
-// timestamps: the series that have them, and the evaluations that expect a
-// histogram. It returns how many evaluations were left out.
-func floats(script string) (kept string, left int) {
-	command := regexp.MustCompile(`^(load|load_with_nhcb|eval|eval_\w+|clear|ignore|resume)\b`)
-	var blocks [][]string
-	for line := range strings.Lines(script) {
-		if command.MatchString(line) || len(blocks) == 0 {
-			blocks = append(blocks, nil)
-		}
-		last := len(blocks) - 1
-		blocks[last] = append(blocks[last], line)
-	}
+// timestamps: the series that have them, the evaluations that speak of
+// histograms, and those that skips names by their line. What is left out
+// becomes a comment, so that lines keep their numbers. It returns how many
+// evaluations are kept and left out.
+func floats(file, script string, skips map[string]bool) (kept string, run, left int) {
+	command := regexp.MustCompile(`^ ?(load|load_with_nhcb|eval|eval_\w+|clear|ignore|resume)\b`)
 	var out strings.Builder
-	for _, b := range blocks {
-		switch head, whole := b[0], strings.Join(b, ""); {
-		case strings.HasPrefix(head, "eval") && (strings.Contains(whole, "{{") || strings.Contains(whole, "histogram")):
+	lines := strings.SplitAfter(script, "\n")
+	for i := 0; i < len(lines); {
+		end := i + 1
+		for end < len(lines) && !command.MatchString(lines[end]) {
+			end++
+		}
+		block, name := lines[i:end], fmt.Sprintf("%s:%d", file, i+1)
+		switch whole := strings.Join(block, ""); {
+		case !strings.HasPrefix(strings.TrimSpace(block[0]), "eval"):
+			out.WriteString(loadsFloats(block))
+		case strings.Contains(whole, "{{") || strings.Contains(whole, "histogram") || skips[name]:
+			delete(skips, name)
+			out.WriteString(strings.Repeat("#\n", len(block)))
 			left++
-		case strings.HasPrefix(head, "load"):
-			out.WriteString(strings.Replace(head, "load_with_nhcb", "load", 1))
-			for _, line := range b[1:] {
-				if !strings.Contains(line, "{{") && !strings.Contains(line, "@st") {
-					out.WriteString(line)
-				}
-			}
 		default:
 			out.WriteString(whole)
+			run++
 		}
+		i = end
 	}
-	return out.String(), left
+	return out.String(), run, left
+}
+
+// loadsFloats leaves the series out that hold what Vigil does not keep. Empty
+// lines go last: one would end the command.
+func loadsFloats(block []string) string {
+	var out strings.Builder
+	out.WriteString(strings.Replace(block[0], "load_with_nhcb", "load", 1))
+	gone := 0
+	for _, line := range block[1:] {
+		if strings.Contains(line, "{{") || strings.Contains(line, "@st") {
+			gone++
+			continue
+		}
+		out.WriteString(line)
+	}
+	return out.String() + strings.Repeat("\n", gone)
 }

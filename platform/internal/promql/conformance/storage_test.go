@@ -78,9 +78,9 @@ func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, t int64, v f
 			rest[l.Name] = l.Value
 		}
 	})
-	id, meta, err := a.store.Intern(ls.Get(labels.MetricName), rest)
-	a.rows = append(a.rows, row{id, meta, t * 1e6, v})
-	return storage.SeriesRef(id), err
+	one, err := a.store.Intern(flow.AppendKey(nil, vigil.Series{Name: ls.Get(labels.MetricName), Labels: rest}))
+	a.rows = append(a.rows, row{one.ID, one.Meta, t * 1e6, v})
+	return storage.SeriesRef(one.ID), err
 }
 
 func (a *appender) Commit() error {
