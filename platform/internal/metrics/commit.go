@@ -101,7 +101,7 @@ func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
 	var c columns
 	if s.logBytes.Load() > logOverflow {
 		return vigil.Errorf(vigil.Busy, "ingest_overload", "the metric log is not sealed as fast as it grows").
-			Hinted("Send again after a pause; vigil doctor says what ails the disk.")
+			Hinted("Send again after a pause; vigil doctor shows what ails the disk.")
 	}
 	w := &waiting{batch: b, frame: appendFrame(nil, b, &c), done: make(chan error, 1)}
 	if err := s.queue.push(w); err != nil {

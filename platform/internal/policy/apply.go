@@ -132,7 +132,7 @@ func (e *Engine) fits(m vigil.Module, settings []byte, under string) error {
 		wrong.Msg = under + ": " + wrong.Msg
 		wrong = wrong.With("field", strings.TrimSuffix(under+"."+field, "."))
 	}
-	return wrong.With("module", m.Name).Hinted("vigil module inspect shows what %s takes", m.Name)
+	return wrong.With("module", m.Name).Hinted("vigil module inspect FILE.wasm shows what a module takes")
 }
 
 // find resolves one reference and checks what kind of module it names.

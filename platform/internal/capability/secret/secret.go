@@ -24,7 +24,7 @@ const (
 func Read(path string) (string, error) {
 	unusable := func(cause error, says string) error {
 		e := vigil.Errorf(vigil.Unavailable, "credential_unreadable", "a credential of the configuration %s", says).
-			Hinted("vigil config check names the file")
+			Hinted("vigil config check, which names the file")
 		e.Err = cause
 		return e
 	}

@@ -66,10 +66,10 @@ func (b Beginning) check() error {
 	case "go", "c":
 	default:
 		return vigil.Errorf(vigil.Unsupported, "module_language", "no template in language %.32q in this version; there are go and c", b.Lang).
-			Hinted("vigil module new --lang c; sdk/README.md says what a module in any other language exports")
+			Hinted("vigil module new --lang c NAME; sdk/README.md says what a module in any other language exports")
 	}
 	if b.Kind != vigil.PolicyModule && b.Kind != vigil.ActionModule {
-		return vigil.Errorf(vigil.Invalid, "module_kind", "no module is of kind %.32q; there are policy and action", b.Kind).Hinted("vigil module new --kind policy")
+		return vigil.Errorf(vigil.Invalid, "module_kind", "no module is of kind %.32q; there are policy and action", b.Kind).Hinted("vigil module new --kind policy NAME")
 	}
 	return vigil.Manifest{Schema: 1, ABI: 1, Kind: b.Kind, Name: b.Name, Version: "0.1.0"}.Check()
 }
