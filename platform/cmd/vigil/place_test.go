@@ -195,7 +195,7 @@ func (p *place) fill(t *testing.T, command string) string {
 			words[i] = "3/1h"
 		case "OLD", "NEW":
 			words[i] = "restart-service"
-		case "FILE":
+		case "FILE", "FILE.wasm":
 			words[i] = "threshold.wasm"
 		case "KEY":
 			words[i] = "vigil.key"
