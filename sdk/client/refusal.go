@@ -9,7 +9,8 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// refusal reads a problem+json answer as the error it was made from.
+// refusal reads a problem+json answer as the error it was made from, and an
+// answer of the Prometheus API by its errorType.
 func refusal(resp *http.Response, body []byte) error {
 	e := &vigil.Error{Kind: kindOf(resp.StatusCode, ""), Code: "http_" + strconv.Itoa(resp.StatusCode), Msg: "the server answered " + resp.Status}
 	var members map[string]any
@@ -20,6 +21,8 @@ func refusal(resp *http.Response, body []byte) error {
 			}
 			delete(members, name)
 		}
+		take("errorType", &e.Code)
+		take("error", &e.Msg)
 		take("code", &e.Code)
 		take("detail", &e.Msg)
 		take("hint", &e.Hint)

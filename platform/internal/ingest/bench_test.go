@@ -29,7 +29,9 @@ type noJournal struct {
 
 func (noJournal) EachSeries(context.Context, func(flow.SeriesRow) error) error { return nil }
 
-func (noJournal) EachLog(context.Context, int64, int64, int64, func(flow.LogRow) error) error { return nil }
+func (noJournal) EachLog(context.Context, int64, int64, int64, func(flow.LogRow) error) error {
+	return nil
+}
 
 func (noJournal) Blocks(context.Context) ([]flow.Block, int64, error) { return nil, 0, nil }
 

@@ -33,7 +33,7 @@ type Guest interface {
 	Configure(ctx context.Context, config uint32, settings []byte) error
 	Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, error)
 	Calls() []vigil.HostCall // that the last Eval made, nil if none; they are not changed afterwards
-	Cost() flow.GuestCost // of all its calls so far
+	Cost() flow.GuestCost    // of all its calls so far
 	Close(ctx context.Context) error
 }
 

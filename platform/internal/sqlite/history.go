@@ -35,7 +35,9 @@ func newHistory(ctx context.Context, db *DB, o QueryOptions) history {
 		decode: o.DecodeLog,
 		unpack: o.DecodePage,
 		load:   func(page int64) ([]byte, uint32, error) { return db.Page(ctx, page) },
-		sealed: func(minTime, maxTime int64) ([]numberedPage, int64, error) { return db.sealedBetween(ctx, minTime, maxTime) },
+		sealed: func(minTime, maxTime int64) ([]numberedPage, int64, error) {
+			return db.sealedBetween(ctx, minTime, maxTime)
+		},
 		series: func() (map[uint64]seriesText, error) {
 			all := map[uint64]seriesText{}
 			err := db.EachSeries(ctx, func(s flow.SeriesRow) error {
