@@ -29,6 +29,9 @@ func (a *API) known(p params, required bool) ([]vigil.Series, error) {
 		if err != nil {
 			return nil, badData("invalid parameter %q: %v", "match[]", err)
 		}
+		if !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches("") }) {
+			return nil, badData("invalid parameter %q: it must have a matcher that does not match the empty string", "match[]")
+		}
 		any = append(any, matching(matchers))
 	}
 	return a.o.History.Known(func(s vigil.Series) bool {
