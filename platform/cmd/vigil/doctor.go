@@ -15,6 +15,7 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/config"
 	"github.com/techmedaddy/vigil/platform/internal/module/builtin"
+	"github.com/techmedaddy/vigil/platform/internal/sqlite"
 	"github.com/techmedaddy/vigil/sdk/client"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -29,12 +30,16 @@ type finding struct {
 
 func (c *cli) doctor() *cobra.Command {
 	var data string
+	var deep bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what a person would check when something is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := c.examine(cmd.Context(), data)
+			if deep {
+				found = append(found, c.examineHistory(cmd.Context(), data))
+			}
 			bad := 0
 			err := c.print(found, func(w io.Writer) {
 				for _, f := range found {
@@ -60,7 +65,26 @@ func (c *cli) doctor() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "`directory` of all state (default $XDG_DATA_HOME/vigil)")
+	cmd.Flags().BoolVar(&deep, "deep", false, "also read the whole database and compare every checksum")
 	return cmd
+}
+
+// examineHistory looks at every page and row of the database.
+func (c *cli) examineHistory(ctx context.Context, data string) finding {
+	path, err := c.database(data)
+	var h sqlite.Health
+	if err == nil {
+		h, err = sqlite.Examine(ctx, path, decoders(), c.progress("checked", blocks))
+		c.progressEnd()
+	}
+	if err == nil {
+		err = h.Err()
+	}
+	says := healthWords(h)
+	if h.Aside > 0 {
+		says += fmt.Sprintf(", %d damaged rows set aside earlier", h.Aside)
+	}
+	return judge("database", says, err)
 }
 
 func (c *cli) examine(ctx context.Context, data string) []finding {

@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,37 +49,88 @@ func TestKill_LosesNoAckedSampleAndStartsNothingTwice(t *testing.T) {
 	bury(t, dir)
 	starts := filepath.Join(dir, "starts")
 	conf := filepath.Join(dir, "vigil.yaml")
-	text := "services:\n"
+	// Small numbers, so that each life seals, merges, deletes and trims.
+	text := "storage: {log_bytes: 4KiB, chunk_samples: 8, retention: 50m}\nservices:\n"
 	for i := range cycles + 1 { // one for each life: a killed action keeps its target for a while
 		text += fmt.Sprintf("  counted-%d: {driver: command, start: [/bin/sh, -c, \"echo x >>%s; while :; do sleep 1; done\"], stop: {grace: 1s}}\n", i, starts)
 	}
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed, err := strconv.ParseUint(envOr("VIGIL_SEED", strconv.FormatInt(time.Now().UnixNano(), 10)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("replay: VIGIL_SEED=%d VIGIL_KILLS=%d go test -run TestKill ./platform/cmd/vigil", seed, cycles)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	acked := &ledger{}
+	acked := &ledger{crossed: map[string]float64{}}
 	for i := range cycles {
-		killOnce(t, dir, conf, acked, i, func(api *client.Client) {
+		killOnce(t, dir, conf, acked, i, func(p *process) {
 			if i%4 == 3 { // on a slow machine most lives are too short to act
-				until(t, 30*time.Second, "an action runs", func() bool { return acts(t.Context(), api, i) })
+				until(t, 30*time.Second, "an action runs", func() bool { return acts(t.Context(), p.api(t), i) })
 			}
 			time.Sleep(time.Duration(5+rng.IntN(400)) * time.Millisecond)
 		})
+		if i%500 == 499 {
+			judgeSamples(t, dir, acked)
+		}
 	}
 	before := started(starts)
-	killOnce(t, dir, conf, acked, cycles, func(*client.Client) {
+	killOnce(t, dir, conf, acked, cycles, func(p *process) {
 		until(t, 30*time.Second, "an action starts a service", func() bool { return started(starts) > before })
+		until(t, 60*time.Second, "history was sealed, merged, swept and trimmed", func() bool { return acked.crossedAll(t, p.Collector) })
 	})
 	judgeKills(t, dir, conf, starts, acked)
+	t.Logf("crossed: %v", acked.crossed)
 }
 
-// ledger is what was acknowledged.
+// crossings are what the storage must have done while Vigil was killed.
+var crossings = []string{"vigil_history_sealed_total", "vigil_history_merged_total", "vigil_history_swept_total", "vigil_history_trimmed_total"}
+
+// ledger is what was acknowledged, and what the stores did meanwhile.
 type ledger struct {
-	mu   sync.Mutex
-	seqs []int
-	next int
+	mu      sync.Mutex
+	seqs    []acknowledged
+	next    int
+	crossed map[string]float64 // self-metrics, added up over all lives
+}
+
+type acknowledged struct {
+	seq int
+	at  time.Time
+}
+
+// add keeps the self-metrics of a life that is about to end.
+func (l *ledger) add(t *testing.T, base string) {
+	t.Helper()
+	for name, n := range did(t, base) {
+		l.crossed[name] += n
+	}
+}
+
+// crossedAll reports whether all lives together did all that is killed.
+func (l *ledger) crossedAll(t *testing.T, base string) bool {
+	t.Helper()
+	now := did(t, base)
+	return !slices.ContainsFunc(crossings, func(name string) bool { return l.crossed[name]+now[name] == 0 })
+}
+
+// did reads what the storage of a process has done.
+func did(t *testing.T, base string) map[string]float64 {
+	t.Helper()
+	resp, err := http.Get(base + "/metrics") //nolint:gosec // our own process, whose life bounds it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	out := map[string]float64{}
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil && (strings.HasPrefix(name, "vigil_history_") || name == "vigil_storage_checkpoints_total") {
+			out[name] = n
+		}
+	}
+	return out
 }
 
 func (l *ledger) take() int {
@@ -89,10 +143,10 @@ func (l *ledger) take() int {
 func (l *ledger) ack(seq int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.seqs = append(l.seqs, seq)
+	l.seqs = append(l.seqs, acknowledged{seq, time.Now()})
 }
 
-func (l *ledger) acks() []int {
+func (l *ledger) acks() []acknowledged {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.seqs)
@@ -114,7 +168,7 @@ func acts(ctx context.Context, api *client.Client, i int) bool {
 
 // killOnce runs Vigil for its i-th life, pours samples into it and kills it
 // after a while.
-func killOnce(t *testing.T, dir, conf string, acked *ledger, i int, while func(*client.Client)) {
+func killOnce(t *testing.T, dir, conf string, acked *ledger, i int, while func(*process)) {
 	t.Helper()
 	p, err := launch(context.Background(), vigilBinary(t), environ(dir), "up", "--no-agent", "--config", conf,
 		"--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--remediator-listen", "127.0.0.1:0")
@@ -132,7 +186,8 @@ func killOnce(t *testing.T, dir, conf string, acked *ledger, i int, while func(*
 		pouring.Go(func() { pour(ctx, api, acked, fmt.Sprint("counted-", i)) })
 	}
 	until(t, 30*time.Second, "a sample is acknowledged", func() bool { return len(acked.acks()) > had })
-	while(api)
+	while(p)
+	acked.add(t, p.Collector)
 	p.kill()
 	cancel()
 	pouring.Wait()
@@ -150,26 +205,39 @@ func pour(ctx context.Context, api *client.Client, acked *ledger, service string
 		if err == nil {
 			acked.ack(seq)
 		}
+		// What retention takes at once, so that it is at work all the time.
+		_, _ = api.Ingest(ctx, []vigil.Sample{{Name: "expired", Value: 1, Time: now.Add(-55 * time.Minute)}}, client.Sending{})
 	}
 }
 
-func judgeKills(t *testing.T, dir, conf, starts string, acked *ledger) {
+// judgeSamples looks for every sample that was acknowledged of late; older ones
+// were looked for before, and retention may have taken them.
+func judgeSamples(t *testing.T, dir string, acked *ledger) (lost int) {
 	t.Helper()
-	bin := vigilBinary(t)
-	rows := query(t, bin, dir, `SELECT DISTINCT CAST(value AS INTEGER) AS v FROM metrics WHERE name = 'seq'`)
+	rows := query(t, vigilBinary(t), dir, `SELECT CAST(value AS INTEGER) AS v, count(*) AS n FROM metrics WHERE name = 'seq' GROUP BY v`)
 	have := map[int]bool{}
 	for _, r := range rows {
 		have[int(r["v"].(float64))] = true
+		if n := r["n"].(float64); n != 1 {
+			t.Errorf("sample %v is there %v times", r["v"], n)
+		}
 	}
-	lost := 0
-	for _, seq := range acked.seqs {
-		if !have[seq] {
+	acked.seqs = slices.DeleteFunc(acked.seqs, func(a acknowledged) bool { return time.Since(a.at) > 40*time.Minute })
+	for _, a := range acked.seqs {
+		if !have[a.seq] {
 			lost++
 		}
 	}
 	if lost > 0 || len(acked.seqs) == 0 {
 		t.Errorf("%d of %d acknowledged samples are lost", lost, len(acked.seqs))
 	}
+	return lost
+}
+
+func judgeKills(t *testing.T, dir, conf, starts string, acked *ledger) {
+	t.Helper()
+	bin := vigilBinary(t)
+	lost := judgeSamples(t, dir, acked)
 	intents := query(t, bin, dir, `SELECT object, count(*) AS n FROM audit WHERE verb = 'remediation.running' GROUP BY object`)
 	total := 0
 	for _, r := range intents {

@@ -51,8 +51,8 @@ func TestStop_UnderLoadIsQuickAndLosesNothing(t *testing.T) {
 		stored[int(r["v"].(float64))] = true
 	}
 	for _, seq := range acked.acks() {
-		if !stored[seq] {
-			t.Errorf("sample %d was acknowledged and is not there", seq)
+		if !stored[seq.seq] {
+			t.Errorf("sample %d was acknowledged and is not there", seq.seq)
 		}
 	}
 	t.Logf("%d samples acknowledged", len(acked.acks()))

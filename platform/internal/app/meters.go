@@ -1,5 +1,7 @@
 package app
 
+import "github.com/techmedaddy/vigil/platform/internal/metrics"
+
 // meter shows a tenant's numbers on /metrics. They live with the parts that
 // count and are read when somebody looks.
 func (a *App) meter(t *tenant) {
@@ -22,6 +24,15 @@ func (a *App) meter(t *tenant) {
 		func() float64 { return float64(t.history.Waiting()) })
 	a.tel.Counter("vigil_log_rows_corrupt_total", "Rows of the metric log that were set aside.",
 		func() float64 { return float64(t.history.Corrupt()) })
+	did := func(n func(metrics.Stats) int64) func() float64 {
+		return func() float64 { return float64(n(t.history.Stats())) }
+	}
+	a.tel.Counter("vigil_history_sealed_total", "Blocks made from the metric log.", did(func(s metrics.Stats) int64 { return s.Sealed }))
+	a.tel.Counter("vigil_history_merged_total", "Blocks made from smaller blocks.", did(func(s metrics.Stats) int64 { return s.Merged }))
+	a.tel.Counter("vigil_history_swept_total", "Replaced or expired blocks that were deleted.", did(func(s metrics.Stats) int64 { return s.Swept }))
+	a.tel.Counter("vigil_history_trimmed_total", "Blocks and log rows that retention took.", did(func(s metrics.Stats) int64 { return s.Trimmed }))
+	a.tel.Counter("vigil_storage_checkpoints_total", "Times the write-ahead log was folded into the database.",
+		func() float64 { return float64(t.db.Checkpoints()) })
 	a.tel.Gauges("vigil_holds_total", "Actions held back, by reason.", "reason", func() map[string]float64 {
 		out := map[string]float64{}
 		for reason, n := range t.healer.Held() {

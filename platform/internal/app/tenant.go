@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -51,7 +53,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.add("sqlite", t.db.Close)
 	a.down.goes(ctx, "sqlite watch", a.cancel, t.db.Run)
 
-	t.history, err = metrics.Open(ctx, metrics.Disk{Journal: t.db, Archive: t.db, Past: t.db}, metrics.Options{Retention: retention, Now: a.o.Now, Log: log})
+	t.history, err = metrics.Open(ctx, metrics.Disk{Journal: t.db, Archive: t.db, Past: t.db}, a.historyOptions(log))
 	if err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
@@ -96,15 +98,25 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 }
 
 // retention is how long samples are kept.
-const retention = 15 * 24 * time.Hour
+func (a *App) retention() time.Duration {
+	return cmp.Or(a.o.Config.Storage.Retention.D(), 15*24*time.Hour)
+}
 
 // admits is which samples are admitted: history only on demand, and none that
 // would be removed at once.
 func (a *App) admits() (l ingest.Limits) {
 	if a.o.Config.Ingest.AllowBackfill {
-		l.Backfill = retention
+		l.Backfill = a.retention()
 	}
 	return l
+}
+
+func (a *App) historyOptions(log *slog.Logger) metrics.Options {
+	s := a.o.Config.Storage
+	return metrics.Options{
+		Retention: a.retention(), MaxBytes: int64(s.MaxBytes), MaxLogBytes: int64(s.LogBytes), ChunkSamples: s.ChunkSamples,
+		Now: a.o.Now, Log: log,
+	}
 }
 
 // manual is what holds a person's wish back: the default cooldown, but nothing

@@ -28,6 +28,7 @@ type Config struct {
 	Agent      Agent               `yaml:"agent" json:"agent"`
 	Policies   string              `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
 	Modules    Modules             `yaml:"modules" json:"modules,omitzero"`
+	Storage    Storage             `yaml:"storage" json:"storage,omitzero"`
 	Trace      Trace               `yaml:"trace" json:"trace"`
 	Log        string              `yaml:"log" json:"log"` // debug, info, warn or error
 }
@@ -44,6 +45,14 @@ type Modules struct {
 
 	Memory      vigil.Size     `yaml:"memory" json:"memory,omitempty"`             // most that a manifest may want; 0 means 256MiB
 	CompileTime vigil.Duration `yaml:"compile_time" json:"compile_time,omitempty"` // of a processor, for a small upload; 0 means 2s
+}
+
+// Storage bounds the history of metrics. What is zero has its default.
+type Storage struct {
+	Retention    vigil.Duration `yaml:"retention" json:"retention,omitempty"`         // how long samples are kept: 15 days
+	MaxBytes     vigil.Size     `yaml:"max_bytes" json:"max_bytes,omitempty"`         // of compressed history at most, oldest first out: 10 GiB
+	LogBytes     vigil.Size     `yaml:"log_bytes" json:"log_bytes,omitempty"`         // of samples that are not compressed yet: 64 MiB
+	ChunkSamples int            `yaml:"chunk_samples" json:"chunk_samples,omitempty"` // of a series that are compressed together: 480
 }
 
 // Remediator configures the hands.
@@ -209,10 +218,30 @@ func (c *Config) Check() error {
 	if err := c.Modules.check(); err != nil {
 		return err
 	}
+	if err := c.Storage.check(); err != nil {
+		return err
+	}
 	for name := range c.Services {
 		if t, err := vigil.ParseTarget("service:" + name); err != nil || t.Host != "" {
 			return bad("services: %q is no name: use letters, digits, dot, dash, underscore", name)
 		}
+	}
+	return nil
+}
+
+func (s Storage) check() error {
+	bad := func(format string, args ...any) *vigil.Error {
+		return vigil.Errorf(vigil.Invalid, "config_invalid", format, args...).Hinted("leave it out for the default")
+	}
+	switch {
+	case s.Retention != 0 && s.Retention.D() < time.Minute:
+		return bad("storage.retention: %s is below 1m", s.Retention)
+	case s.MaxBytes != 0 && s.MaxBytes < 1<<20:
+		return bad("storage.max_bytes: %v is below 1 MiB", s.MaxBytes)
+	case s.LogBytes != 0 && (s.LogBytes < 4<<10 || s.LogBytes > 128<<20):
+		return bad("storage.log_bytes: %v is not between 4 KiB and 128 MiB", s.LogBytes)
+	case s.ChunkSamples != 0 && (s.ChunkSamples < 8 || s.ChunkSamples > 4096):
+		return bad("storage.chunk_samples: %d is not between 8 and 4096", s.ChunkSamples)
 	}
 	return nil
 }

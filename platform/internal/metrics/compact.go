@@ -46,6 +46,7 @@ func (s *Store) compact(ctx context.Context) (merged bool, err error) {
 		}
 		return false, fmt.Errorf("merge %d blocks: %w", len(blocks), err)
 	}
+	s.did.merged.Add(1)
 	return true, nil
 }
 

@@ -91,7 +91,9 @@ func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 // blocks while there are more bytes than allowed.
 func (s *Store) trim(ctx context.Context, now time.Time) error {
 	before := now.Add(-s.opts.Retention).UnixNano()
-	if _, err := s.journal.TrimLog(ctx, before); err != nil {
+	rows, err := s.journal.TrimLog(ctx, before)
+	s.did.trimmed.Add(int64(rows))
+	if err != nil {
 		return fmt.Errorf("trim the metric log: %w", err)
 	}
 	blocks := s.views.peek().blocks
@@ -112,5 +114,6 @@ func (s *Store) trim(ctx context.Context, now time.Time) error {
 	if err := s.settle(ctx, change); err != nil {
 		return fmt.Errorf("trim blocks: %w", err)
 	}
+	s.did.trimmed.Add(int64(len(change.Dead)))
 	return nil
 }

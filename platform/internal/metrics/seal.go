@@ -48,6 +48,7 @@ func (s *Store) seal(ctx context.Context, now time.Time) (moved bool, err error)
 		s.views.abandon(b.block.ID)
 		return false, fmt.Errorf("seal the metric log: %w", err)
 	}
+	s.did.sealed.Add(1)
 	return true, nil
 }
 
@@ -113,6 +114,7 @@ func (s *Store) sweep(ctx context.Context) error {
 		}
 	}
 	s.views.swept(dead)
+	s.did.swept.Add(int64(len(dead)))
 	s.sweptLog = max(s.sweptLog, logUpTo)
 	return nil
 }

@@ -88,6 +88,7 @@ type Store struct {
 	opts    Options
 	log     *slog.Logger
 	corrupt atomic.Int64
+	did     counters
 
 	index index
 	queue queue
@@ -179,6 +180,22 @@ func (s *Store) eachLogged(ctx context.Context, after, from, to int64, yield fun
 
 // Corrupt returns how often a log row was found torn or flipped and set aside.
 func (s *Store) Corrupt() int64 { return s.corrupt.Load() }
+
+// counters are Stats while they grow.
+type counters struct{ sealed, merged, swept, trimmed atomic.Int64 }
+
+// Stats is what a store has done to history since it was opened.
+type Stats struct {
+	Sealed  int64 // blocks made from the log
+	Merged  int64 // blocks made from blocks
+	Swept   int64 // blocks whose pages were deleted, after nobody read them any more
+	Trimmed int64 // blocks and rows of the log that retention took
+}
+
+// Stats counts what became of history.
+func (s *Store) Stats() Stats {
+	return Stats{Sealed: s.did.sealed.Load(), Merged: s.did.merged.Load(), Swept: s.did.swept.Load(), Trimmed: s.did.trimmed.Load()}
+}
 
 // Find returns a known series by its key (flow.AppendKey), of which nothing is
 // kept. Its description is shared and immutable.

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -13,6 +15,8 @@ const (
 	quietFrames = 256       // 1 MiB: worth folding when nothing else is to do
 	loudFrames  = 4096      // 16 MiB: fold even under load
 	alarmFrames = 64 * 1024 // 256 MiB: a reader holds the WAL, tell somebody
+	capFrames   = 16 * 1024 // 64 MiB: wait for readers, so that the WAL begins anew
+	capWait     = 2500      // milliseconds: as long as a read of ours may take, and a little
 	askEvery    = 32        // commits between two looks at the WAL's length
 	askAtBytes  = 4 << 20   // of large values after which to look sooner
 )
@@ -22,6 +26,7 @@ type walWatch struct {
 	commits int  // since the last look
 	bytes   int  // of large values written since the last look
 	dirty   bool // committed since the last quiet moment
+	tried   int  // frames when readers were waited for last, 0 since it began anew
 	alarmed bool
 }
 
@@ -29,7 +34,9 @@ type walWatch struct {
 func (w *writer) afterCommit(ctx context.Context) {
 	w.wal.dirty = true
 	w.wal.commits++
-	if w.wal.commits >= askEvery || w.wal.bytes >= askAtBytes {
+	if w.foldAbove > 0 {
+		w.checkpointAbove(ctx, w.foldAbove)
+	} else if w.wal.commits >= askEvery || w.wal.bytes >= askAtBytes {
 		w.checkpointAbove(ctx, loudFrames)
 	}
 }
@@ -48,10 +55,14 @@ func (w *writer) checkpointAbove(ctx context.Context, limit int) {
 		return
 	}
 	w.wal.commits, w.wal.bytes = 0, 0
-	waiting, err := w.fold(ctx, "PRAGMA wal_checkpoint(NOOP)")
+	frames, waiting, err := w.fold(ctx, "PRAGMA wal_checkpoint(NOOP)")
 	if err == nil && waiting > limit {
-		waiting, err = w.fold(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		frames, waiting, err = w.fold(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		w.folds.Add(1)
 		w.alarm(waiting)
+	}
+	if err == nil {
+		err = w.beginAnew(ctx, frames)
 	}
 	if err == nil {
 		return
@@ -64,17 +75,46 @@ func (w *writer) checkpointAbove(ctx context.Context, limit int) {
 	w.log.ErrorContext(ctx, "checkpoint failed", "err", err)
 }
 
-// fold runs a checkpoint pragma and returns how many frames still wait.
-func (w *writer) fold(ctx context.Context, pragma string) (int, error) {
-	var busy, frames, folded int
-	_, err := (&tx{w: w}).first(ctx, []any{&busy, &frames, &folded}, pragma)
-	return frames - folded, err
+// fold runs a checkpoint pragma and returns how many frames the WAL has and how
+// many still wait.
+func (w *writer) fold(ctx context.Context, pragma string) (frames, waiting int, err error) {
+	var busy, folded int
+	_, err = (&tx{w: w}).first(ctx, []any{&busy, &frames, &folded}, pragma)
+	return frames, frames - folded, err
+}
+
+// beginAnew keeps the WAL short. It can begin anew only in a moment without a
+// reader, and readers that follow close on each other leave none: so from a
+// certain length on, and again after each as much, the writer waits for them.
+func (w *writer) beginAnew(ctx context.Context, frames int) error {
+	limit := capFrames
+	if w.foldAbove > 0 {
+		limit = 16 * w.foldAbove
+	}
+	if frames < w.wal.tried {
+		w.wal.tried = 0
+	}
+	if frames < w.wal.tried+limit {
+		return nil
+	}
+	if err := w.busyTimeout(ctx, capWait); err != nil {
+		return err
+	}
+	w.wal.tried = frames
+	_, _, err := w.fold(ctx, "PRAGMA wal_checkpoint(RESTART)")
+	return errors.Join(err, w.busyTimeout(ctx, busyWait))
+}
+
+// busyTimeout says how long the writer waits for who holds what it needs.
+func (w *writer) busyTimeout(ctx context.Context, milliseconds int) error {
+	_, err := (&tx{w: w}).first(ctx, []any{new(int)}, fmt.Sprintf("PRAGMA busy_timeout(%d)", milliseconds))
+	return err
 }
 
 // foldAll leaves an empty WAL behind, unless another process reads it: what
 // starts next has nothing to recover, and a copy of the file is whole.
 func (w *writer) foldAll() error {
-	_, err := w.fold(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	_, _, err := w.fold(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)") //nolint:forbidigo // it ends only with the work done, whoever waits
 	if judge(err) == sticky {
 		w.health.fail(err)
 	}
@@ -88,4 +128,12 @@ func (w *writer) alarm(waiting int) {
 		w.log.Warn("write-ahead log grows, a reader holds it")
 	}
 	w.wal.alarmed = over
+}
+
+// Checkpoints returns how often the write-ahead log was folded since Open.
+func (db *DB) Checkpoints() int64 {
+	if db.w == nil {
+		return 0
+	}
+	return db.w.folds.Load()
 }

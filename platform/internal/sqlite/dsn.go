@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	driver "modernc.org/sqlite"
@@ -62,12 +63,14 @@ func readerDSN(path, mode string, queryOnly bool, vfs string) (string, error) {
 	return dsn(path, q, vfs)
 }
 
+const busyWait = 5000 // milliseconds that a connection waits for a lock
+
 func dsn(path string, q url.Values, vfs string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", path, err)
 	}
-	q.Set("_busy_timeout", "5000")
+	q.Set("_busy_timeout", strconv.Itoa(busyWait))
 	q.Set("_defensive", "1")
 	q.Set("_dqs", "0")
 	q.Set("_error_rc", "1")

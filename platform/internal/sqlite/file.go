@@ -89,18 +89,13 @@ const checkFor = 300 * time.Millisecond
 func (db *DB) quickCheck(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, checkFor)
 	defer cancel()
-	var verdict string
-	err := db.read.QueryRowContext(bounded, "PRAGMA quick_check(1)").Scan(&verdict)
+	err := quickCheck(bounded, db.read)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		db.o.Log.InfoContext(ctx, "check after unclean stop cut short", "dur", checkFor)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("check after unclean stop: %w", err)
-	}
-	if verdict != "ok" {
-		return vigil.Errorf(vigil.Unavailable, "storage_corrupt", "the database is damaged: %s", verdict).
-			Hinted("move vigil.db and its -wal file aside (do not delete them) and restore a copy")
 	}
 	return nil
 }

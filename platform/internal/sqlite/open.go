@@ -26,7 +26,8 @@ type Options struct {
 	Chain func(prev []byte, r vigil.AuditRecord) []byte
 	Now   func() time.Time // when an audit record names no time
 
-	vfs string // tests inject faults below SQLite
+	vfs       string // tests inject faults below SQLite
+	foldAbove int    // tests fold the write-ahead log at every commit with more frames than this
 }
 
 // DB is one tenant's database.
@@ -76,6 +77,9 @@ func (db *DB) open(ctx context.Context) error {
 	if db.o.ReadOnly {
 		return db.openReadOnly(ctx)
 	}
+	if err := unfinishedRestore(db.path); err != nil {
+		return err
+	}
 	if err := prepareFile(db.path); err != nil {
 		return err
 	}
@@ -121,7 +125,7 @@ func (db *DB) openWriter(ctx context.Context) error {
 	}
 	w := &writer{
 		log: db.o.Log, health: newHealth(), queue: make(chan *op, queueSize), done: make(chan struct{}),
-		conn: conn, stmts: map[string]*sql.Stmt{},
+		conn: conn, stmts: map[string]*sql.Stmt{}, foldAbove: db.o.foldAbove,
 	}
 	if err := w.readTail(ctx); err != nil {
 		return errors.Join(err, conn.Close())
@@ -210,7 +214,7 @@ func (db *DB) release() error {
 		db.w.stop()
 		<-db.w.done
 		if db.w.health.refusal() == nil {
-			errs = append(errs, db.w.foldAll(), db.w.conn.Close())
+			errs = append(errs, db.w.foldAll(), db.w.closeStatements(), db.w.conn.Close())
 		}
 	}
 	if db.pool != nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -43,6 +44,9 @@ type writer struct {
 	stmts map[string]*sql.Stmt // prepared once; as many as there are statements in this package
 	tail  tail
 	wal   walWatch
+
+	folds     atomic.Int64 // of the write-ahead log
+	foldAbove int          // 0: as checkpoint.go says
 }
 
 // tail is what the writer remembers of the ends of its append-only tables. It
@@ -259,4 +263,15 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 	}
 	w.stmts[query] = s
 	return s, nil
+}
+
+// closeStatements lets go of what prepared made: with one statement left
+// SQLite keeps the connection, and its files, open behind our back.
+func (w *writer) closeStatements() error {
+	var errs []error
+	for _, s := range w.stmts {
+		errs = append(errs, s.Close())
+	}
+	clear(w.stmts)
+	return errors.Join(errs...)
 }

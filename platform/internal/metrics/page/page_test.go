@@ -11,6 +11,7 @@ import (
 )
 
 func coders(t testing.TB) (*Encoder, *Decoder) {
+	t.Helper()
 	e, err := NewEncoder()
 	if err != nil {
 		t.Fatal(err)
