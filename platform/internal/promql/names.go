@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -41,7 +42,7 @@ func (a *API) known(p params, required bool) ([]vigil.Series, error) {
 
 func (a *API) labels(_ context.Context, p params) ([]byte, error) {
 	return a.names(p, func(s vigil.Series, seen map[string]bool) {
-		seen[labels.MetricName] = true
+		seen[model.MetricNameLabel] = true
 		for k := range s.Labels {
 			seen[k] = true
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -79,7 +80,7 @@ func (q *querier) LabelValues(_ context.Context, name string, _ *storage.LabelHi
 func (q *querier) LabelNames(_ context.Context, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	seen := map[string]bool{}
 	for _, s := range q.history.Known(matching(matchers)) {
-		seen[labels.MetricName] = true
+		seen[model.MetricNameLabel] = true
 		for k := range s.Labels {
 			seen[k] = true
 		}
@@ -138,7 +139,7 @@ func floorMilli(ns int64) int64 {
 
 func labelsOf(s vigil.Series) labels.Labels {
 	b := labels.NewScratchBuilder(len(s.Labels) + 1)
-	b.Add(labels.MetricName, s.Name)
+	b.Add(model.MetricNameLabel, s.Name)
 	for k, v := range s.Labels {
 		b.Add(k, v)
 	}
