@@ -13,14 +13,14 @@ import (
 type Limits struct {
 	Samples int           // that one query holds at once: 5,000,000
 	Timeout time.Duration // of one query: 10s
-	Running int           // queries at once; others wait: 8
+	Running int           // queries at once; others wait: 4
 	Bytes   int           // of a query's text: 16 KiB
 }
 
 func (l Limits) filled() Limits {
 	l.Samples = cmp.Or(l.Samples, 5_000_000)
 	l.Timeout = cmp.Or(l.Timeout, 10*time.Second)
-	l.Running = cmp.Or(l.Running, 8)
+	l.Running = cmp.Or(l.Running, 4)
 	l.Bytes = cmp.Or(l.Bytes, 16<<10)
 	return l
 }
