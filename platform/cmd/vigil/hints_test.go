@@ -112,8 +112,13 @@ func child(cmd *cobra.Command, name string) *cobra.Command {
 
 // untyped are the suggestions that this test cannot type, and why.
 var untyped = map[string]string{
-	"vigil collector --data /var/lib/vigil": "writes outside of the test's folders",
-	"vigil module dev queue-long":           "goes on until Ctrl-C; module-dev.txtar types it",
+	"vigil collector --data /var/lib/vigil":                     "writes outside of the test's folders",
+	"vigil module dev queue-long":                               "goes on until Ctrl-C; module-dev.txtar types it",
+	"vigil backup --out /backup/vigil-monday.db":                "writes outside of the test's folders; backup.txtar types it",
+	"vigil restore":                                             "wants a stopped Vigil; backup.txtar types it",
+	"vigil restore FILE":                                        "wants a stopped Vigil; backup.txtar types it",
+	"vigil restore FILE --force":                                "wants a stopped Vigil; backup.txtar types it",
+	"vigil restore /backup/vigil-monday.db --data ./vigil-data": "wants a stopped Vigil; backup.txtar types it",
 }
 
 // TestSuggestions_Work types every command that Vigil suggests anywhere, in a

@@ -197,6 +197,9 @@ func (p *place) fill(t *testing.T, command string) string {
 			words[i] = "restart-service"
 		case "FILE", "FILE.wasm":
 			words[i] = "threshold.wasm"
+			if strings.HasPrefix(command, "vigil backup ") {
+				words[i] = filepath.Join(t.TempDir(), "copy.db")
+			}
 		case "KEY":
 			words[i] = "vigil.key"
 		case "sha256:4f1c…":

@@ -27,9 +27,6 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "sleeper":
 		sleeper()
-	case "fails":
-		fmt.Println("no such flag")
-		os.Exit(1)
 	case "daemon":
 		daemonise()
 	case "daemon-main":

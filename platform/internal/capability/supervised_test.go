@@ -96,7 +96,8 @@ func TestRun_EndsTheGroupOfACrashedServiceAndReapsIt(t *testing.T) {
 func TestStart_TellsWhenTheProcessEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, dir, map[string]ServiceConfig{"web": asRole("fails")})
+	fails := ServiceConfig{Start: []string{"/bin/sh", "-c", "echo no such flag; exit 1"}} // a Go program with the race detector is not quick enough
+	s := open(t, dir, map[string]ServiceConfig{"web": fails})
 	st, err := s.Start(t.Context(), "web")
 	wantCode(t, err, "start_failed")
 	if st.Up {

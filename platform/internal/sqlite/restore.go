@@ -76,9 +76,9 @@ func restorable(file string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return vigil.Errorf(vigil.NotFound, "backup_missing", "there is no file %s", file).Hinted("vigil backup --out FILE makes one")
 	case err != nil:
-		return vigil.Errorf(vigil.Invalid, "backup_unreadable", "%v", err).Hinted("name a file that vigil backup made")
+		return vigil.Errorf(vigil.Invalid, "backup_unreadable", "%v", err).Hinted("name the file of a backup")
 	case !info.Mode().IsRegular():
-		return vigil.Errorf(vigil.Invalid, "backup_unreadable", "%s is no regular file", file).Hinted("name a file that vigil backup made")
+		return vigil.Errorf(vigil.Invalid, "backup_unreadable", "%s is no regular file", file).Hinted("name the file of a backup")
 	}
 	head := make([]byte, len(sqliteMagic))
 	f, err := os.Open(file)
@@ -87,11 +87,11 @@ func restorable(file string) error {
 	}
 	_, _ = f.Read(head) // too short is not the magic either
 	if err := f.Close(); err != nil || string(head) != sqliteMagic {
-		return vigil.Errorf(vigil.Invalid, "backup_unreadable", "%s is no database", file).Hinted("name a file that vigil backup made")
+		return vigil.Errorf(vigil.Invalid, "backup_unreadable", "%s is no database", file).Hinted("name the file of a backup")
 	}
 	if walSize(file) > 0 {
 		return vigil.Errorf(vigil.Invalid, "backup_unfinished", "%s-wal holds what was written last, so the file alone is not whole", file).
-			Hinted("copy with vigil backup, which makes one whole file")
+			Hinted("vigil backup --out FILE makes one whole file")
 	}
 	return nil
 }
@@ -186,5 +186,5 @@ func unfinishedRestore(path string) error {
 		return nil //nolint:nilerr // there is none
 	}
 	return vigil.Errorf(vigil.Unavailable, "restore_unfinished", "a restore into %s was interrupted", home).
-		Hinted("vigil restore FILE again; what was there before lies beside it, in %s.before-…", home)
+		Hinted("vigil restore FILE, once more; what was there before lies beside it, in %s.before-…", home)
 }
