@@ -147,7 +147,7 @@ func TestEval_AllocatesNothing(t *testing.T) { //nolint:paralleltest // it count
 // garbage all the while.
 func TestEngine_AnEndlessGuestLeavesOthersAlone(t *testing.T) { //nolint:paralleltest // it measures time
 	before := goleak.IgnoreCurrent()
-	e, err := New(t.Context(), Options{Deadline: 300 * time.Millisecond, PolicyFuel: 20 * defaultPolicyFuel, Running: 1, Strikes: 1 << 30})
+	e, err := New(t.Context(), Options{Deadline: 300 * time.Millisecond, PolicyFuel: 40 * defaultPolicyFuel, Running: 1, Strikes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
