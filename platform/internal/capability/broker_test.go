@@ -84,6 +84,30 @@ func TestSession_AsksForTheGrantsBeforeTheCallAndBeforeTheEffect(t *testing.T) {
 	}
 }
 
+// TestSession_ACancelThatComesWithTheGrantsStopsTheEffect: to ask for the grants
+// is to ask the collector, whose answer may be that its kill switch is engaged.
+func TestSession_ACancelThatComesWithTheGrantsStopsTheEffect(t *testing.T) {
+	t.Parallel()
+	for asked := range 2 { // how often the collector agrees
+		b := newBench(t)
+		before, err := b.services.Start(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		grants, times := b.session.lease.Grants, 0
+		b.session.granted = func() []vigil.Grant {
+			if times++; times > asked {
+				b.lost = vigil.Errorf(vigil.Held, "cancelled", "the collector asked to stop")
+			}
+			return grants
+		}
+		reply := b.call(t, "service.restart", `{"service":"web"}`)
+		if after, err := b.services.Status("web"); err != nil || after.PID != before.PID || reply.Code != "cancelled" {
+			t.Errorf("cancelled at look %d: reply %+v, process %d became %d, %v", asked+1, reply, before.PID, after.PID, err)
+		}
+	}
+}
+
 func TestSession_DoesWhatWasGrantedAndTellsIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

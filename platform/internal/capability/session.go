@@ -125,12 +125,20 @@ func (s *Session) permit(grants []vigil.Grant, op, target string, now time.Time)
 	return err
 }
 
-// may is what is asked right before the effect; the use is counted last.
+// may is what is asked right before the effect; the use is counted last. To ask
+// for the grants is to ask the collector, whose answer may end the lease, so
+// that the lease is looked at after it.
 func (s *Session) may(op string, line *vigil.HostCall, deed Deed) []func() error {
 	if !deed.Effect || deed.DryRun {
 		return nil
 	}
-	return []func() error{s.holds, func() error { return s.spend(s.granted(), op, line, false) }}
+	return []func() error{func() error {
+		grants := s.granted()
+		if err := s.holds(); err != nil {
+			return err
+		}
+		return s.spend(grants, op, line, false)
+	}}
 }
 
 // spend takes one use from the budgets of the grants that allow the call, or
