@@ -26,20 +26,29 @@ type History interface {
 }
 
 // Queryable shows History to the engine.
-type Queryable struct{ History History }
+type Queryable struct {
+	History History
+	Samples int // that the selectors of one query may read together; 0 means any number
+}
 
 // Querier implements storage.Queryable; times are unix milliseconds.
 func (q Queryable) Querier(mint, maxt int64) (storage.Querier, error) {
-	return &querier{history: q.History, mint: mint, maxt: maxt}, nil
+	return &querier{history: q.History, limit: q.Samples, mint: mint, maxt: maxt}, nil
 }
 
+// querier reads for one query. The engine asks it for all selectors before it
+// evaluates, and counts none of that: thousands of them fit into one query.
 type querier struct {
-	history    History
-	mint, maxt int64
+	history     History
+	limit, read int // samples
+	mint, maxt  int64
 }
 
 // Select implements storage.Querier.
 func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	if err := q.refusal(ctx); err != nil { // the engine goes on asking after an error
+		return storage.ErrSeriesSet(err)
+	}
 	from, to := q.mint, q.maxt
 	if hints != nil {
 		from, to = max(from, hints.Start), min(to, hints.End)
@@ -47,6 +56,12 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	// An engine's millisecond holds every nanosecond up to the next.
 	found, err := q.history.Samples(ctx, matching(matchers), time.UnixMilli(from), time.UnixMilli(to).Add(time.Millisecond-1))
 	if err != nil {
+		return storage.ErrSeriesSet(err)
+	}
+	for _, h := range found {
+		q.read += len(h.Times)
+	}
+	if err := q.refusal(ctx); err != nil {
 		return storage.ErrSeriesSet(err)
 	}
 	set := &seriesSet{at: -1}
@@ -57,6 +72,14 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 		slices.SortFunc(set.series, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
 	}
 	return set
+}
+
+// refusal says why nothing more is read, nil if it may be.
+func (q *querier) refusal(ctx context.Context) error {
+	if q.limit > 0 && q.read > q.limit {
+		return vigil.Errorf(vigil.Invalid, "query_too_expensive", "the selectors of the query read more than %d samples", q.limit)
+	}
+	return ctx.Err()
 }
 
 // matching is the test that all matchers together stand for.
