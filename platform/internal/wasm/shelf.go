@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -72,19 +73,38 @@ func openShelf(cache string, log *slog.Logger) shelf {
 	return s
 }
 
-// buildName tells builds apart by their file: another one has another size or
-// was written at another time.
+// buildName names the build that runs.
 func buildName() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find this binary: %w", err)
 	}
-	info, err := os.Stat(self)
+	return buildOf(self)
+}
+
+// buildHead is how much of a binary's beginning is read. The linker puts there
+// what it calls the build id, a digest of all that the build is made of.
+const buildHead = 64 << 10
+
+// buildOf tells builds apart by their file: its beginning, its size and its
+// time. Packages and images often give every file the same time, and builds that
+// differ little have the same size.
+func buildOf(file string) (string, error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return "", fmt.Errorf("look at this binary: %w", err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", info.Size(), info.ModTime().UnixNano()))
-	return hex.EncodeToString(sum[:8]), nil
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("look at this binary: %w", err)
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%d %d\n", info.Size(), info.ModTime().UnixNano())
+	if _, err := io.Copy(sum, io.LimitReader(f, buildHead)); err != nil {
+		return "", fmt.Errorf("read this binary: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
 func (s shelf) file(digest string) string {

@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -59,6 +60,40 @@ func TestShelf_ChecksAgainWhatADiskHasSpoilt(t *testing.T) {
 		if again, err := os.ReadFile(file); err != nil || string(again) != string(whole) {
 			t.Errorf("%s: the module was not kept anew: %v", name, err)
 		}
+	}
+}
+
+// TestShelf_TellsBuildsOfOneSizeAndTimeApart: what another build has checked, by
+// other rules, must not pass for checked.
+func TestShelf_TellsBuildsOfOneSizeAndTimeApart(t *testing.T) {
+	t.Parallel()
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := bytes.Index(self, []byte("Go\x00\x00")) // the note's name, before the build id
+	if id < 0 || id > buildHead {
+		t.Skip("this system's binaries have no note with a build id")
+	}
+	name := func(file string, b []byte) string {
+		t.Helper()
+		file = filepath.Join(t.TempDir(), file)
+		if err := errors.Join(os.WriteFile(file, b, 0o600), os.Chtimes(file, time.Unix(1, 0), time.Unix(1, 0))); err != nil {
+			t.Fatal(err)
+		}
+		build, err := buildOf(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return build
+	}
+	one := name("one", self)
+	if again := name("again", self); again != one {
+		t.Errorf("a copy of build %s is build %s", one, again)
+	}
+	self[id+10] ^= 1
+	if other := name("other", self); other == one {
+		t.Errorf("two builds are called %s", one)
 	}
 }
 
