@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,4 +49,22 @@ func TestAnswer_CountsTheSamplesOfAllSelectorsTogether(t *testing.T) {
 	}
 	f(3, http.StatusOK, 3000)
 	f(500, http.StatusUnprocessableEntity, 4000)
+}
+
+// TestAnswer_BoundsTheSelectorsOfARequest: a body has room for a hundred
+// thousand, and nothing would stop their being held against a million series.
+func TestAnswer_BoundsTheSelectorsOfARequest(t *testing.T) {
+	t.Parallel()
+	a := api(t, history(t, 1, 0), promql.Limits{})
+	for _, endpoint := range []string{"series", "labels", "label_values"} {
+		f := func(selectors, status int) {
+			t.Helper()
+			values := url.Values{"match[]": slices.Repeat([]string{"gauge_0"}, selectors)}
+			if got, body := a.Answer(t.Context(), endpoint, "host", values); got != status {
+				t.Errorf("%s of %d selectors: status %d, want %d: %s", endpoint, selectors, got, status, body)
+			}
+		}
+		f(64, http.StatusOK)
+		f(65, http.StatusBadRequest)
+	}
 }

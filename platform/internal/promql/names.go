@@ -13,13 +13,20 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
+// maxSelectors bounds the selectors of one request: each is held against every
+// series.
+const maxSelectors = 64
+
 // known returns the series that any of the request's match[] selects, all of
 // them without one. A range of time is not looked at: what is known is in the
 // index.
 func (a *API) known(p params, required bool) ([]vigil.Series, error) {
 	selectors := p.Values["match[]"]
-	if len(selectors) == 0 && required {
+	switch {
+	case len(selectors) == 0 && required:
 		return nil, badData("no match[] parameter provided")
+	case len(selectors) > maxSelectors:
+		return nil, badData("invalid parameter %q: there are more than %d of them", "match[]", maxSelectors)
 	}
 	var any []func(vigil.Series) bool
 	for _, text := range selectors {
