@@ -160,8 +160,10 @@ func (w *walk) fill(ctx context.Context) error {
 			w.chunks = append(w.chunks, rowsOf{c.Series, rows})
 			return true
 		})
-		if err != nil {
+		if vigil.CodeOf(err) == "page_corrupt" {
 			w.s.views.skip(w.block.ID) // what can be read of it is read where it lies
+		}
+		if err != nil {
 			return err
 		}
 	}

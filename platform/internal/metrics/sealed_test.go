@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -299,6 +300,42 @@ func TestTidy_AStopAtAnyStepLosesNothing(t *testing.T) {
 		}
 		stop()
 		j.shut(t)
+	}
+}
+
+// busyPast cannot read a page the first time, as when the disk is late.
+type busyPast struct {
+	metrics.Past
+	was atomic.Bool
+}
+
+var errBusy = errors.New("busy")
+
+func (p *busyPast) Page(ctx context.Context, id int64) ([]byte, uint32, error) {
+	if p.was.CompareAndSwap(false, true) {
+		return nil, 0, errBusy
+	}
+	return p.Past.Page(ctx, id)
+}
+
+// A page that could not be read once is no damaged one: its block is merged the
+// next time.
+func TestTidy_MergesABlockThatCouldNotBeReadBefore(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	disk := j.disk()
+	past := &busyPast{Past: disk.Past}
+	disk.Past = past
+	s, _ := openDisk(t, disk, soon())
+	for i := 0; i < 200; i += 10 {
+		appendAll(t, s, tenRounds(t, s, i))
+		if err := s.Tidy(t.Context(), start); err != nil && !errors.Is(err, errBusy) {
+			t.Fatal(err)
+		}
+	}
+	n := j.count(t, "SELECT count(*) FROM blocks WHERE live AND level = 0 AND first < (SELECT max(first) FROM blocks WHERE live AND level > 0)")
+	if n != 0 || !past.was.Load() {
+		t.Errorf("%d old blocks were never merged; a page could not be read: %v", n, past.was.Load())
 	}
 }
 
