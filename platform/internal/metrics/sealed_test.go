@@ -233,13 +233,13 @@ func TestStore_IsAMapOfSeriesAndTime(t *testing.T) {
 // and every one after it.
 type failing struct {
 	*journal
-	left int
+	left atomic.Int64 // the store tidies by itself, too
 }
 
 var errCrash = errors.New("crash")
 
 func (f *failing) may() error {
-	if f.left--; f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return errCrash
 	}
 	return nil
@@ -273,7 +273,8 @@ func TestTidy_AStopAtAnyStepLosesNothing(t *testing.T) {
 	for step := range 45 {
 		j := newJournal(t, nil)
 		disk := j.disk()
-		f := &failing{j, step}
+		f := &failing{journal: j}
+		f.left.Store(int64(step))
 		disk.Archive = f
 		s, stop := openDisk(t, disk, soon())
 		for i := 0; i < 100; i += 10 {
@@ -281,13 +282,13 @@ func TestTidy_AStopAtAnyStepLosesNothing(t *testing.T) {
 			if err := s.Tidy(t.Context(), start); err != nil && !errors.Is(err, errCrash) {
 				t.Fatal(err)
 			}
-			if f.left < 0 {
+			if f.left.Load() < 0 {
 				wantFilled(t, j, s, i+10)
 				stop()
 				j.reopen(t)
 				s, stop = open(t, j, soon())
 				wantFilled(t, j, s, i+10)
-				f.left = 1 << 30
+				f.left.Store(1 << 30)
 			}
 		}
 		tidy(t, s)
