@@ -38,7 +38,7 @@ func TestRemoteWrite_AnswersAsSendersExpect(t *testing.T) {
 	w.receipt = refused
 	got := send()
 	got.want(t, 400, "samples_rejected")
-	if got.m["accepted"] != 2.0 || got.m["refused"] != 1.0 || !strings.Contains(got.m["detail"].(string), "number 1, for its ts: sample_too_old") {
+	if got.m["accepted"] != 2.0 || got.m["refused"] != 1.0 || !strings.Contains(got.m["detail"].(string), "index 1, for its ts: sample_too_old") {
 		t.Errorf("partly accepted = %s", got.body)
 	}
 	w.fails = busy // a sender drops what is answered with 429

@@ -69,7 +69,7 @@ func ingestRequest(c fiber.Ctx, r *request) flow.IngestRequest {
 // partial says what was left out of a request of which the rest is stored.
 func partial(got flow.Receipt, items string) *vigil.Error {
 	first := got.Rejected[0]
-	return vigil.Errorf(vigil.Invalid, "samples_rejected", "%d of %d %s were refused, the rest is stored; the first refused is number %d, for its %s: %s",
+	return vigil.Errorf(vigil.Invalid, "samples_rejected", "%d of %d %s were refused, the rest is stored; the first refused has index %d, for its %s: %s",
 		got.Refused, got.Accepted+got.Refused, items, first.Index, first.Field, first.Code).
 		Hinted("each rejected item names its index, field and code; sending them again does not help").
 		With("accepted", got.Accepted).With("refused", got.Refused).With("rejected", got.Rejected)

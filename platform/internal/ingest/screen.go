@@ -74,7 +74,7 @@ func refusal(r flow.Receipt) error {
 	if code == "series_limit" {
 		kind = vigil.Busy
 	}
-	return vigil.Errorf(kind, code, "none of %d samples was admitted", r.Refused).
+	return vigil.Errorf(kind, code, "none of %d samples was admitted; the first has index %d, and is refused for its %s: %s", r.Refused, first.Index, first.Field, first.Code).
 		With("index", first.Index).
 		With("field", first.Field).
 		With("rejected", r.Rejected).
@@ -84,7 +84,7 @@ func refusal(r flow.Receipt) error {
 func advice(code string) string {
 	switch code {
 	case "sample_too_old", "sample_too_new":
-		return "A sample may be an hour old and ten minutes ahead; leave ts out for the time of receipt, check the sender's clock, or start the collector with --allow-backfill to import history."
+		return "A sample may be an hour old, or 15 days where the collector was started with --allow-backfill, and ten minutes ahead; leave ts out for the time of receipt, or check the sender's clock."
 	case "series_limit":
 		return "Drop a label whose values never repeat; samples of known series are still accepted."
 	case "name_invalid", "label_name_invalid":
