@@ -41,6 +41,10 @@ started_at), remediations, episodes, decisions, audit, policies, modules, grants
 			if err != nil {
 				return err
 			}
+			if len(columns) == 0 {
+				return vigil.Errorf(vigil.Invalid, "sql_invalid", "the query asks for nothing").
+					Hinted(`vigil sql "SELECT name, count(*) FROM metrics GROUP BY name"`)
+			}
 			return c.print(objects(columns, rows), func(w io.Writer) {
 				cells := make([]any, len(columns))
 				for i, name := range columns {

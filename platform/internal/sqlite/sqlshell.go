@@ -78,6 +78,9 @@ func explain(err error) error {
 	switch resultCode(err) {
 	case lib.SQLITE_READONLY:
 		e = vigil.Errorf(vigil.Invalid, "sql_read_only", "a query may read only")
+		if known != nil {
+			err = known.Err // no disk failed: the connection takes no writes
+		}
 	case lib.SQLITE_ERROR, lib.SQLITE_RANGE, lib.SQLITE_MISMATCH, lib.SQLITE_TOOBIG, lib.SQLITE_CONSTRAINT, lib.SQLITE_AUTH:
 		e = vigil.Errorf(vigil.Invalid, "sql_invalid", "the query cannot be run").
 			Hinted("the tables are listed by SELECT name, sql FROM sqlite_schema; strings take single quotes")
