@@ -29,7 +29,7 @@ func (c *cli) killswitch() *cobra.Command {
 		return cmd
 	}
 	cmd := &cobra.Command{
-		Use: "killswitch", Short: "Stop every new action, or let them start again", Args: cobra.NoArgs,
+		Use: "killswitch", Short: "Stop every new action, or let them start again", Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.client()
 			if err != nil {

@@ -15,7 +15,7 @@ import (
 
 func (c *cli) remediation() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "remediation", Short: "Read, approve and cancel remediations", Aliases: []string{"rem"}, Args: cobra.NoArgs, RunE: help,
+		Use: "remediation", Short: "Read, approve and cancel remediations", Aliases: []string{"rem"}, Args: onlyCommands, RunE: help,
 	}
 	cmd.AddCommand(
 		c.remediationList(), c.remediationShow(),

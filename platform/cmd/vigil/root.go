@@ -23,6 +23,9 @@ type cli struct {
 	file     string // configuration file
 }
 
+// usualServer is where a collector listens and is looked for unless told otherwise.
+const usualServer = "http://127.0.0.1:8000"
+
 // usageError marks an error of the command line itself: exit code 2.
 type usageError struct{ error }
 
@@ -66,7 +69,7 @@ Start here:  vigil up                     everything in one process, with two de
 	})
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.format, "output", "o", "table", "print as this `format`: table, json or yaml")
-	flags.StringVar(&c.server, "server", envOr("VIGIL_SERVER", "http://127.0.0.1:8000"), "collector's `URL` ($VIGIL_SERVER)")
+	flags.StringVar(&c.server, "server", envOr("VIGIL_SERVER", usualServer), "collector's `URL` ($VIGIL_SERVER)")
 	flags.StringVar(&c.file, "config", os.Getenv("VIGIL_CONFIG"), "configuration `file` ($VIGIL_CONFIG)")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"},

@@ -186,6 +186,9 @@ func (c *cli) welcome(a *app.App) {
 	say("  data        %s", a.DataDir())
 	if a.HasDemo() {
 		say("try, in another terminal:")
+		if a.CollectorURL != usualServer {
+			say("  export VIGIL_SERVER=%s", a.CollectorURL)
+		}
 		say("  vigil demo burn backend")
 		say("  vigil remediation show")
 	}
