@@ -20,7 +20,8 @@
 //
 // "state" is what the module keeps at the start, as in package policytest.
 // "refuse" lists calls that the world answers with a code. Fields of "want"
-// that are left out match anything; "calls" must match whole, in order.
+// that are left out match anything; "calls" must match whole, in order, and
+// without them none may be made.
 //
 // It promises the replies that a host gives: the envelope, the codes, process
 // ids that change with every start. It does not play a service's driver: what
