@@ -65,34 +65,43 @@ func (c *cli) apply(cmd *cobra.Command, p vigil.Policy) error {
 	if got.Mode == vigil.Shadow {
 		fmt.Fprintf(c.err, "it decides and records only; let it act with: vigil policy mode %s auto\n", got.Name)
 	}
-	if err := c.sayWhatIsDenied(cmd.Context(), api, got.Policy); err != nil {
+	if err := c.sayWhatIsDenied(cmd.Context(), api, got); err != nil {
 		return err
 	}
 	return c.print(got, func(w io.Writer) { policyRows(w, got) })
 }
 
-// sayWhatIsDenied names the actions of a runbook that may do nothing yet, and
-// what to type to let them.
-func (c *cli) sayWhatIsDenied(ctx context.Context, api *client.Client, p vigil.Policy) error {
+// sayWhatIsDenied names the policy's module and the actions of its runbook that
+// may do nothing yet, and what to type to let them.
+func (c *cli) sayWhatIsDenied(ctx context.Context, api *client.Client, p client.AppliedPolicy) error {
 	var told []string
+	if err := c.sayIfDenied(ctx, api, "module", p.Digest); err != nil {
+		return err
+	}
 	for _, step := range p.Runbook {
-		m, err := api.Module(ctx, step.Action)
-		if err != nil {
-			return err
-		}
-		if len(m.Requires) == 0 || slices.Contains(told, m.Digest) {
+		if slices.Contains(told, step.Action) {
 			continue
 		}
-		told = append(told, m.Digest)
-		have, err := api.Grants(ctx, m.Digest)
-		if err != nil {
+		told = append(told, step.Action)
+		if err := c.sayIfDenied(ctx, api, "action", step.Action); err != nil {
 			return err
 		}
-		if len(have) == 0 {
-			fmt.Fprintf(c.err, "its action %s may do nothing yet; grant what it asks for:\n", plain(m.Name))
-			c.sayHowToGrant(m)
-		}
 	}
+	return nil
+}
+
+// sayIfDenied speaks of a module that asks for something and was granted nothing.
+func (c *cli) sayIfDenied(ctx context.Context, api *client.Client, role, name string) error {
+	m, err := api.Module(ctx, name)
+	if err != nil || len(m.Requires) == 0 {
+		return err
+	}
+	have, err := api.Grants(ctx, m.Digest)
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	fmt.Fprintf(c.err, "its %s %s may do nothing yet; grant what it asks for:\n", role, plain(m.Name))
+	c.sayHowToGrant(m)
 	return nil
 }
 
