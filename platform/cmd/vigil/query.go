@@ -19,7 +19,7 @@ import (
 
 func (c *cli) query() *cobra.Command {
 	var limit int
-	var since, step time.Duration
+	var since, step vigil.Duration
 	cmd := &cobra.Command{
 		Use:   "query [NAME | PROMQL]",
 		Short: "Show the newest samples, or what a PromQL expression says",
@@ -43,7 +43,7 @@ terminal.`,
 			}
 			switch {
 			case since != 0:
-				return c.course(cmd.Context(), expr, since, step)
+				return c.course(cmd.Context(), expr, since.D(), step.D())
 			case isMetric().MatchString(expr):
 				return c.newest(cmd.Context(), expr, limit)
 			}
@@ -51,8 +51,8 @@ terminal.`,
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "at most this many samples")
-	cmd.Flags().DurationVar(&since, "since", 0, "draw the course from this long ago until now")
-	cmd.Flags().DurationVar(&step, "step", 0, "between two points of the course (default: as the width allows)")
+	cmd.Flags().TextVar(&since, "since", vigil.Duration(0), "draw the course from this long `ago` until now, such as 90s, 1h or 2d")
+	cmd.Flags().TextVar(&step, "step", vigil.Duration(0), "`time` between two points of the course (default: as the width allows)")
 	return cmd
 }
 
@@ -70,6 +70,10 @@ func (c *cli) newest(ctx context.Context, name string, limit int) error {
 		return err
 	}
 	return c.print(samples, func(w io.Writer) {
+		if len(samples) == 0 {
+			row(w, "no samples yet, or none of that name")
+			return
+		}
 		row(w, "SERIES", "VALUE", "TIME")
 		for _, s := range samples {
 			row(w, seriesOf(s), number(s.Value), ago(s.Time))
@@ -118,7 +122,7 @@ func (c *cli) course(ctx context.Context, expr string, since, step time.Duration
 		return err
 	}
 	return c.print(curves, func(w io.Writer) {
-		row(w, "SERIES", "MIN", "MAX", "LAST", "FROM "+since.String()+" AGO TO NOW")
+		row(w, "SERIES", "MIN", "MAX", "LAST", "FROM "+vigil.Duration(since).String()+" AGO TO NOW")
 		for _, v := range curves {
 			low, high := extent(v.Points)
 			row(w, curveName(v), number(low), number(high), number(v.Points[len(v.Points)-1].Value), drawn(v.Points, now.Add(-since), now))
