@@ -41,7 +41,7 @@ func (c *cli) misbehave(verb, says, now string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := demoService(cmd.Context(), api, args[0])
+			s, err := awaitDemo(cmd.Context(), api, args[0])
 			if err != nil {
 				return err
 			}
@@ -53,6 +53,22 @@ func (c *cli) misbehave(verb, says, now string) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// awaitDemo finds a demo service that may still be coming up: Vigil is up as soon
+// as it serves, and its remediator says a moment later what it reaches.
+func awaitDemo(ctx context.Context, api *client.Client, name string) (s vigil.ServiceStatus, err error) {
+	for range 30 {
+		if s, err = demoService(ctx, api, name); vigil.CodeOf(err) != "demo_missing" {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return s, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return s, err
 }
 
 // demoService finds a running demo service by name.
@@ -78,7 +94,7 @@ func demoService(ctx context.Context, api *client.Client, name string) (vigil.Se
 			Hinted("start Vigil with its demo: vigil up")
 	}
 	slices.Sort(have)
-	return vigil.ServiceStatus{}, vigil.Errorf(vigil.NotFound, "demo_missing", "no demo service %q; have: %s", name, strings.Join(have, ", "))
+	return vigil.ServiceStatus{}, vigil.Errorf(vigil.NotFound, "demo_unknown", "no demo service %q; have: %s", name, strings.Join(have, ", "))
 }
 
 func post(ctx context.Context, url string) error {
