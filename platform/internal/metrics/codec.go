@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
-	"math/bits"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -74,20 +74,8 @@ func appendValues(dst []byte, values []float64) []byte {
 	var prev uint64
 	for _, v := range values {
 		cur := math.Float64bits(v)
-		dst = appendXOR(dst, cur^prev)
+		dst = page.AppendXOR(dst, cur^prev)
 		prev = cur
-	}
-	return dst
-}
-
-func appendXOR(dst []byte, x uint64) []byte {
-	if x == 0 {
-		return append(dst, 8<<4)
-	}
-	above, below := bits.LeadingZeros64(x)/8, bits.TrailingZeros64(x)/8
-	dst = append(dst, byte(above<<4|below))
-	for i := 7 - above; i >= below; i-- {
-		dst = append(dst, byte(x>>(8*i)))
 	}
 	return dst
 }

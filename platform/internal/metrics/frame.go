@@ -3,6 +3,8 @@ package metrics
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
 )
 
 // frame is one batch of a blob; its columns alias the blob. Nothing is
@@ -65,7 +67,7 @@ func (f *frame) run(id, count uint64, yield func(point) bool) (more, ok bool) {
 		if n <= 0 {
 			return false, false
 		}
-		x, k := readXOR(f.values)
+		x, k := page.ReadXOR(f.values)
 		if k <= 0 {
 			return false, false
 		}
@@ -80,20 +82,4 @@ func (f *frame) run(id, count uint64, yield func(point) bool) (more, ok bool) {
 		}
 	}
 	return true, true
-}
-
-// readXOR reads what appendXOR wrote and its length, or a length of zero.
-func readXOR(b []byte) (x uint64, n int) {
-	if len(b) == 0 {
-		return 0, 0
-	}
-	above, below := int(b[0]>>4), int(b[0]&15)
-	n = 9 - above - below
-	if above+below > 8 || n > len(b) {
-		return 0, 0
-	}
-	for _, c := range b[1:n] {
-		x = x<<8 | uint64(c)
-	}
-	return x << (8 * below), n
 }

@@ -27,7 +27,7 @@ func (e *Encoder) appendValues(values []float64) ([]byte, byte) {
 		var prev uint64
 		for _, v := range values {
 			cur := math.Float64bits(v)
-			e.plain, prev = appendXOR(e.plain, cur^prev), cur
+			e.plain, prev = AppendXOR(e.plain, cur^prev), cur
 		}
 		return e.plain, codingXOR
 	}
@@ -78,9 +78,9 @@ func power(n byte) float64 {
 	return [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}[n]
 }
 
-// appendXOR writes x as a byte, zero bytes above in its high half and below in
+// AppendXOR writes x as a byte, zero bytes above in its high half and below in
 // its low one, and the bytes between.
-func appendXOR(dst []byte, x uint64) []byte {
+func AppendXOR(dst []byte, x uint64) []byte {
 	if x == 0 {
 		return append(dst, 8<<4)
 	}
@@ -92,8 +92,8 @@ func appendXOR(dst []byte, x uint64) []byte {
 	return dst
 }
 
-// readXOR reads what appendXOR wrote and its length, or a length of zero.
-func readXOR(b []byte) (x uint64, n int) {
+// ReadXOR reads what AppendXOR wrote and its length, or a length of zero.
+func ReadXOR(b []byte) (x uint64, n int) {
 	if len(b) == 0 {
 		return 0, 0
 	}
@@ -117,7 +117,7 @@ func readValues(dst []float64, b []byte, coding byte) bool {
 	case codingXOR:
 		var prev uint64
 		for i := range dst {
-			x, n := readXOR(b)
+			x, n := ReadXOR(b)
 			if n == 0 {
 				return false
 			}
