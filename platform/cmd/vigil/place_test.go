@@ -53,14 +53,7 @@ func newPlace(t *testing.T) *place {
 	for name, from := range map[string]string{"vigil-data": "data", "share/vigil": "../data"} {
 		symlink(t, from, filepath.Join(p.dir, name))
 	}
-	for _, tree := range []string{"modules", "sdk"} {
-		if err := os.CopyFS(filepath.Join(p.dir, tree), os.DirFS(filepath.Join("../../..", tree))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, file := range []string{"go.mod", "go.sum"} {
-		write(t, p.dir, file, read(t, filepath.Join("../../..", file)))
-	}
+	checkOut(t, p.dir, "modules", "sdk")
 	p.modules(t)
 	write(t, p.dir, "vigil.yaml", "remediator: {host: elsewhere}\n")
 	for _, name := range []string{"cpu-high", "queue-long"} {
@@ -258,6 +251,19 @@ func (p *place) lookup(name string) string {
 		}
 	}
 	return ""
+}
+
+// checkOut copies folders of the repository, with its go.mod.
+func checkOut(t *testing.T, dir string, folders ...string) {
+	t.Helper()
+	for _, folder := range folders {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join("../../..", folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"go.mod", "go.sum"} {
+		write(t, dir, file, read(t, filepath.Join("../../..", file)))
+	}
 }
 
 func read(t *testing.T, path string) string {

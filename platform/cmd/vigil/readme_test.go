@@ -73,16 +73,12 @@ func matches(want, output string) bool {
 // their order, on the ports that README names. ./scripts/up goes on in the
 // background, as it would in a first terminal.
 func TestReadme_EveryConsoleBlockWorks(t *testing.T) {
-	dir := t.TempDir()
-	repo, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, repo := t.TempDir(), t.TempDir() // a copy: what the reader writes there must not lie in the way of other tests
+	checkOut(t, repo, "agent", "modules", "platform", "scripts", "sdk")
 	sh := &shell{t: t, repo: repo, env: append(environ(dir), "XDG_DATA_HOME="+filepath.Join(dir, "share"))}
 	for _, b := range readmeBlocks(t) {
 		if b.language == "yaml" {
-			name := strings.TrimPrefix(strings.SplitN(b.text, "\n", 2)[0], "# ")
-			sh.keep(name, b.text)
+			write(t, sh.repo, strings.TrimPrefix(strings.SplitN(b.text, "\n", 2)[0], "# "), b.text)
 		}
 	}
 	for _, b := range readmeBlocks(t) {
@@ -99,25 +95,12 @@ func TestReadme_EveryConsoleBlockWorks(t *testing.T) {
 	}
 }
 
-// shell is the terminal that README's reader types into: the repository's
-// folder, with the files it writes kept out of the way afterwards.
+// shell is the terminal that README's reader types into, in the repository's folder.
 type shell struct {
 	t     *testing.T
 	repo  string
 	env   []string
 	typed string // what stays in force: exports and changes of folder
-}
-
-func (sh *shell) keep(name, text string) {
-	sh.t.Helper()
-	path := filepath.Join(sh.repo, name)
-	if _, err := os.Stat(path); err == nil {
-		sh.t.Fatalf("%s is in the way", path)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		sh.t.Fatal(err)
-	}
-	sh.t.Cleanup(func() { os.Remove(path) })
 }
 
 func (sh *shell) command(ctx context.Context, line string) *exec.Cmd {
@@ -131,12 +114,6 @@ func (sh *shell) run(s step) {
 	if strings.HasPrefix(s.command, "export ") || strings.HasPrefix(s.command, "cd ") {
 		sh.typed += s.command
 		return
-	}
-	if m := regexp.MustCompile(`module new .* (\S+)\n`).FindStringSubmatch(s.command); m != nil {
-		sh.t.Cleanup(func() { os.RemoveAll(filepath.Join(sh.repo, m[1])) })
-	}
-	for _, m := range regexp.MustCompile(`(?:>|--out) (\S+)`).FindAllStringSubmatch(s.command, -1) {
-		sh.t.Cleanup(func() { os.Remove(filepath.Join(sh.repo, m[1])) })
 	}
 	ctx, cancel := context.WithTimeout(sh.t.Context(), 2*time.Minute)
 	defer cancel()
