@@ -1,0 +1,241 @@
+package simulation_test
+
+import (
+	"slices"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/remedy"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// The invariants of docs that a history is held to, as a break names them.
+const (
+	onePerTarget = "one at a time per target"
+	fenceGrows   = "fence tokens only grow"
+	startedOnce  = "started once"
+	intentFirst  = "intent first"
+	noLostEnd    = "no lost end"
+	budgetHolds  = "budget"
+	brakeHolds   = "kill switch"
+	warmUp       = "warm-up"
+	freshPlan    = "fresh plan"
+	freshProof   = "healed by fresh samples"
+	askedFirst   = "a person is asked first"
+	shadowOnly   = "shadow never acts"
+	machineHolds = "state machine"
+	versions     = "compare and set"
+)
+
+// watch knows what truly happened, and compares.
+type watch struct {
+	w        *world
+	news     map[string]news            // fingerprint → what this collector was last told
+	began    time.Time                  // of the collector whose news these are
+	fences   map[string]uint64          // target → highest token leased
+	intents  map[uint64]map[string]bool // fence → targets for which the start is durable
+	entries  map[string][]entry         // target → actions entered
+	approved map[string]bool            // remediations that a person was asked about and agreed to
+	again    map[string]bool            // and those that a person had started once more
+}
+
+// news is the newest sample that the collector was told of.
+type news struct {
+	at       time.Time
+	bad      bool
+	revision int64
+}
+
+// entry is one action that was entered.
+type entry struct {
+	remediation string
+	step        int
+	at          time.Time // by the collector's clock
+	byPolicy    bool
+}
+
+func newWatch(w *world) *watch {
+	return &watch{
+		w: w, news: map[string]news{}, fences: map[string]uint64{}, intents: map[uint64]map[string]bool{},
+		entries: map[string][]entry{}, approved: map[string]bool{}, again: map[string]bool{},
+	}
+}
+
+// told notes what the collector is about to be told, and how to take that back.
+func (wa *watch) told(p *policy, t *target, at time.Time, bad bool) (undo func()) {
+	key := p.Name + "|" + t.Target.String()
+	was, known := wa.news[key]
+	next := news{at, bad, was.revision}
+	if bad {
+		next.revision = p.Revision
+	}
+	wa.news[key] = next
+	return func() {
+		if wa.news[key] != next {
+			return // that collector is gone, or heard something newer
+		}
+		if wa.news[key] = was; !known {
+			delete(wa.news, key)
+		}
+	}
+}
+
+// changed looks at a change that became durable.
+func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
+	for _, rec := range out.Change.Audit {
+		wa.record(rec, out.Change)
+	}
+	for _, r := range out.Change.Remediations {
+		wa.row(r)
+	}
+	for _, l := range out.Leases {
+		wa.leased(l.Lease)
+	}
+	if vigil.CodeOf(out.Err) == "no_edge" {
+		wa.w.broken(machineHolds, "%T: %v", body, out.Err)
+	}
+}
+
+// record holds one move to the state machine and to the brakes.
+func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
+	if rec.Verb != "remediation."+rec.To {
+		return
+	}
+	wa.w.say("%s %s → %s: %s", rec.Object, rec.From, rec.To, rec.Message)
+	from, to := vigil.State(rec.From), vigil.State(rec.To)
+	if from != "" && !from.CanBecome(to) {
+		wa.w.broken(machineHolds, "%s goes from %s to %s", rec.Object, from, to)
+	}
+	lifted := c.KillSwitch != nil && !c.KillSwitch.Engaged
+	if (to == vigil.Leased || to == vigil.Running) && wa.w.collector.disk.kill.Engaged && !lifted {
+		wa.w.broken(brakeHolds, "%s is %s under an engaged kill switch", rec.Object, to)
+	}
+}
+
+// row holds a remediation as it now lies on disk to what its state promises.
+func (wa *watch) row(r vigil.Remediation) {
+	d := wa.w.collector.disk
+	key := r.Target.String()
+	if id, taken := d.open[key]; r.Open() && taken && id != r.ID && d.rows[id].Open() {
+		wa.w.broken(onePerTarget, "%s and %s are open on %s", id, r.ID, key)
+	}
+	if r.Open() {
+		d.open[key] = r.ID
+	}
+	p := wa.policy(r)
+	if p != nil && p.Mode == vigil.Shadow {
+		wa.w.broken(shadowOnly, "%s of %s is %s", r.ID, r.Policy, r.State)
+	}
+	switch r.State {
+	case vigil.Leased:
+		if p != nil {
+			wa.plan(r, p)
+		}
+	case vigil.Running:
+		fence := r.Current().Fence
+		if wa.intents[fence] == nil {
+			wa.intents[fence] = map[string]bool{}
+		}
+		wa.intents[fence][key] = true
+	case vigil.Healed:
+		n := wa.news[r.Policy+"|"+key]
+		if p != nil && (n.bad || n.at.Before(r.Verification.From) || !n.at.After(r.Verification.After)) {
+			wa.w.broken(freshProof, "%s healed on a sample of %s (bad: %t), what counts begins at %s", r.ID, n.at.Sub(epoch), n.bad, r.Verification.From.Sub(epoch))
+		}
+	default:
+	}
+}
+
+// plan holds what is handed out to what is known now.
+func (wa *watch) plan(r vigil.Remediation, p *policy) {
+	c := wa.w.collector
+	n, known := wa.news[r.Policy+"|"+r.Target.String()]
+	switch {
+	case !known || !n.bad:
+		wa.w.broken(freshPlan, "%s is leased, and what was last heard is not bad", r.ID)
+	case n.revision != r.Revision:
+		wa.w.broken(freshPlan, "%s of revision %d is leased, and the policy is at %d", r.ID, r.Revision, n.revision)
+	case c.clock().Sub(n.at) > p.Lookback.D():
+		wa.w.broken(freshPlan, "%s is leased on a sample %s old", r.ID, c.clock().Sub(n.at))
+	case c.clock().Before(c.began.Add(r.Guards.Warmup.D())):
+		wa.w.broken(warmUp, "%s is leased %s after the start", r.ID, c.clock().Sub(c.began))
+	case p.Mode == vigil.Suggest && !wa.approved[r.ID]:
+		wa.w.broken(askedFirst, "%s is leased and nobody agreed", r.ID)
+	}
+}
+
+func (wa *watch) policy(r vigil.Remediation) *policy {
+	for _, p := range wa.w.policies {
+		if r.Origin == vigil.FromPolicy && p.Name == r.Policy {
+			return p
+		}
+	}
+	return nil
+}
+
+func (wa *watch) leased(l flow.Lease) {
+	key := l.Target.String()
+	if l.Fence <= wa.fences[key] {
+		wa.w.broken(fenceGrows, "%s was at %d, and now %d is leased", key, wa.fences[key], l.Fence)
+	}
+	wa.fences[key] = l.Fence
+}
+
+// entered holds an action that begins to have effects to what is on disk.
+func (wa *watch) entered(l flow.Lease) {
+	key, c := l.Target.String(), wa.w.collector
+	r := c.disk.rows[l.Remediation]
+	wa.w.say("%s: %s is entered on %s, fence %d", l.Remediation, l.Action, key, l.Fence)
+	if !wa.intents[l.Fence][key] {
+		wa.w.broken(intentFirst, "%s on %s is entered and no start is on disk", l.Remediation, key)
+	}
+	step := slices.IndexFunc(r.Attempts, func(a vigil.Attempt) bool { return a.Fence == l.Fence })
+	if step >= 0 {
+		step = r.Attempts[step].Step
+	}
+	wa.once(l, step)
+	wa.entries[key] = append(wa.entries[key], entry{l.Remediation, step, c.clock(), r.Origin == vigil.FromPolicy})
+	wa.budget(key, r)
+}
+
+// once holds a second start of a step to who may ask for it.
+func (wa *watch) once(l flow.Lease, step int) {
+	before := func(e entry) bool { return e.remediation == l.Remediation && e.step == step }
+	switch {
+	case !slices.ContainsFunc(wa.entries[l.Target.String()], before):
+	case l.Previous != string(vigil.Unknown):
+		wa.w.broken(startedOnce, "%s starts %s again and is not told so", l.Remediation, l.Action)
+	case l.Action == careful && !wa.again[l.Remediation]:
+		wa.w.broken(startedOnce, "%s starts %s again and no person asked for it", l.Remediation, l.Action)
+	}
+}
+
+// budget counts what policies did to a target within an hour.
+func (wa *watch) budget(key string, r vigil.Remediation) {
+	n := 0
+	for _, e := range wa.entries[key] {
+		if e.byPolicy && wa.w.collector.clock().Sub(e.at).Abs() < r.Guards.Budget.Per.D() {
+			n++
+		}
+	}
+	if r.Origin == vigil.FromPolicy && n > r.Guards.Budget.N {
+		wa.w.broken(budgetHolds, "%d actions on %s within %s", n, key, r.Guards.Budget.Per)
+	}
+}
+
+// rest is what must hold once all faults are over and time has passed.
+func (wa *watch) rest() {
+	for _, id := range wa.w.collector.disk.order {
+		r := wa.w.collector.disk.rows[id]
+		switch r.State {
+		case vigil.Leased, vigil.Running, vigil.Verifying, vigil.Planned:
+			wa.w.broken(noLostEnd, "%s is still %s", id, r.State)
+		default:
+		}
+		for _, a := range r.Attempts {
+			if !a.StartedAt.IsZero() && a.EndedAt.IsZero() {
+				wa.w.broken(noLostEnd, "attempt %d of %s, %s, never ended", a.N, id, r.State)
+			}
+		}
+	}
+}
