@@ -93,6 +93,7 @@ type Grant struct {
 	Origin     string    `json:"origin,omitempty"` // the first grant of those it was carried over from; they share one budget
 	By         string    `json:"by"`
 	At         time.Time `json:"at"`
+	Warning    string    `json:"warning,omitempty"` // only of the answer to its making: why perhaps no call will match it
 }
 
 // ActionInput is what an action module's vigil_run receives.

@@ -27,7 +27,10 @@ func (c *cli) grantAdd() *cobra.Command {
 		Long: `Grant a module one capability on the targets that a pattern names.
 
 A grant belongs to the digest of the module's bytes. A newer version keeps it
-only if it asks for nothing more; see vigil grant diff.`,
+only if it asks for nothing more; see vigil grant diff. What no call of the
+module could ever match is refused: a capability that its manifest does not
+require, a kind of target that the capability does not act on, an endpoint or
+command that no configuration names.`,
 		Example: `  vigil grant add restart-service service.restart 'service:web-*'
   vigil grant add restart-service service.restart 'service:*' --budget 3/1h
   vigil grant add sha256:4f1c… service.restart service:db --expires 24h`,
@@ -44,6 +47,9 @@ only if it asks for nothing more; see vigil grant diff.`,
 			got, err := api.Grant(cmd.Context(), g)
 			if err != nil {
 				return err
+			}
+			if got.Warning != "" {
+				fmt.Fprintln(c.err, "warning: "+plain(got.Warning))
 			}
 			return c.printGrants(cmd.Context(), api, got, got)
 		},

@@ -64,7 +64,7 @@ func (a *App) hosts() []string {
 	return append([]string{"localhost", "127.0.0.1", "::1"}, a.o.Config.Hosts...)
 }
 
-// installModules uploads the modules that the binary carries and grants each
+// installModules uploads the modules that the binary carries, which grants each
 // what it asks for; both are audited. A digest that is already there is left
 // alone.
 func (a *App) installModules(ctx context.Context, reg *module.Registry) error {
@@ -76,15 +76,8 @@ func (a *App) installModules(ctx context.Context, reg *module.Registry) error {
 		a.log.WarnContext(ctx, "this binary carries no modules; build it with ./scripts/build", "component", "module")
 	}
 	for _, m := range mods {
-		got, known, err := reg.Upload(ctx, flow.Upload{By: byVigil, Wasm: m.Wasm, BuiltIn: true})
-		if err != nil {
+		if _, _, err := reg.Upload(ctx, flow.Upload{By: byVigil, Wasm: m.Wasm, BuiltIn: true}); err != nil {
 			return fmt.Errorf("install module %s: %w", m.Name, err)
-		}
-		if known {
-			continue
-		}
-		if _, err := reg.GrantRequired(ctx, byVigil, got.Digest); err != nil {
-			return fmt.Errorf("grant module %s: %w", m.Name, err)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/capability/command"
 	"github.com/techmedaddy/vigil/platform/internal/capability/egress"
 	"github.com/techmedaddy/vigil/platform/internal/config"
+	"github.com/techmedaddy/vigil/platform/internal/module"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -23,6 +26,36 @@ func CheckHands(c config.Config) error {
 	}
 	return each("commands", c.Commands, func(name string, d config.Command) error { return commanded(d).Check(name) })
 }
+
+// offers is what a grant may name as far as this collector knows: the services
+// of all remediators that have said theirs, and the endpoints and commands of
+// the one in this process.
+func (a *App) offers(ctx context.Context) (module.Offers, error) {
+	hands, err := a.home.healer.Targets(ctx)
+	if err != nil {
+		return module.Offers{}, fmt.Errorf("list remediators: %w", err)
+	}
+	own := remediatorID(a.o.Config)
+	known := module.Offers{Whole: a.o.Remediator}
+	for _, r := range hands {
+		known.Whole = known.Whole && r.ID == own
+		for _, s := range r.Services {
+			known.Targets = append(known.Targets, "service:"+s.Service)
+		}
+	}
+	if a.o.Remediator {
+		for name := range a.o.Config.Endpoints {
+			known.Targets = append(known.Targets, "endpoint:"+name)
+		}
+		for name := range a.o.Config.Commands {
+			known.Targets = append(known.Targets, "command:"+name)
+		}
+	}
+	return known, nil
+}
+
+// remediatorID is how the remediator of a configuration is called.
+func remediatorID(c config.Config) string { return "remediator-" + c.Remediator.Host }
 
 // each checks the entries of one section in the order of their names.
 func each[C any](section string, entries map[string]C, check func(name string, c C) error) error {

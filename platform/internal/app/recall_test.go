@@ -44,8 +44,10 @@ func collector(t *testing.T) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.home.modules.GrantRequired(t.Context(), "local", m.Digest); err != nil {
-		t.Fatal(err)
+	for _, want := range m.Requires {
+		if _, err := a.home.modules.Grant(t.Context(), "local", vigil.Grant{Digest: m.Digest, Capability: want.Capability, Target: want.Target}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p := vigil.DefaultPolicy()
 	p.Name, p.Module, p.Select, p.Target, p.Settings = "load-high", "limit", "load", "service:web", []byte(`{"metric":"most"}`)

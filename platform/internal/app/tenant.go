@@ -65,7 +65,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.modules = module.New(module.Options{Store: t.db, Checker: a.engine, Trust: trust, Log: log, Now: a.o.Now})
+	t.modules = module.New(module.Options{Store: t.db, Checker: a.engine, Trust: trust, Offers: a.offers, Log: log, Now: a.o.Now})
 	if err := a.installModules(ctx, t.modules); err != nil {
 		return nil, err
 	}

@@ -106,14 +106,9 @@ func (r *Registry) farewell(by string, m vigil.Module) ([]vigil.AuditRecord, err
 	}
 	recs := []vigil.AuditRecord{{At: now, By: by, Verb: "module.deleted", Object: m.Digest, From: m.Name + "@" + m.Version, Detail: detail}}
 	for _, g := range r.grants {
-		if g.Digest != m.Digest {
-			continue
+		if g.Digest == m.Digest {
+			recs = append(recs, revoked(g, by, now))
 		}
-		rec, err := revoked(g, by, now)
-		if err != nil {
-			return nil, err
-		}
-		recs = append(recs, rec)
 	}
 	return recs, nil
 }

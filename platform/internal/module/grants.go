@@ -2,9 +2,7 @@ package module
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,55 +10,33 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// verbs lists what can be granted: the families of capabilities and their
-// verbs. A family without verbs is a capability by itself.
-var verbs = map[string][]string{
-	"service": {"status", "start", "stop", "restart", "reload"},
-	"process": {"list", "signal"},
-	"command": {"run"},
-	"http":    {"request"},
-	"file":    {"stat", "read", "list", "truncate", "remove"},
-	"git":     {"commit"},
-	"notify":  {"send"},
-	"query":   nil,
-	"state":   nil,
-}
-
-// pattern is a target in which * stands for any run of characters.
-var pattern = regexp.MustCompile(`^[a-z]+:[A-Za-z0-9_.*\-]{1,128}(@[A-Za-z0-9_.*\-]{1,128})?$`)
-
 // Grant lets a module digest use a capability on targets. The digest may be
-// given as anything Resolve understands; what is stored is the full digest.
+// given as anything Resolve understands; what is stored is the full digest. What
+// no call could ever match is refused; what perhaps none can has a Warning.
 func (r *Registry) Grant(ctx context.Context, by string, g vigil.Grant) (vigil.Grant, error) {
 	m, err := r.Resolve(ctx, g.Digest)
 	if err != nil {
 		return vigil.Grant{}, err
 	}
 	g.ID, g.Digest, g.By, g.At = vigil.NewID("g"), m.Digest, by, r.now()
-	if err := check(g); err != nil {
+	if err := check(m, g); err != nil {
 		return vigil.Grant{}, err
 	}
-	if family, _, dotted := strings.Cut(g.Capability, "."); dotted && m.Kind == vigil.PolicyModule {
-		return vigil.Grant{}, vigil.Errorf(vigil.Invalid, "grant_invalid", "grant: capability: %s is a policy, which may have no effects such as those of %s", m.Name, family).
-			With("field", "capability").Hinted("grant it to the action of the policy's runbook; a policy may query and state")
-	}
-	detail, err := json.Marshal(g)
+	warning, err := r.named(ctx, g)
 	if err != nil {
-		return vigil.Grant{}, fmt.Errorf("encode grant: %w", err)
+		return vigil.Grant{}, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.grants) >= maxGrants {
 		return vigil.Grant{}, vigil.Errorf(vigil.Busy, "grant_too_many", "the registry holds %d grants, the limit", maxGrants)
 	}
-	err = r.store.PutGrant(ctx, g, vigil.AuditRecord{
-		At: g.At, By: by, Verb: "grant.given", Object: g.Digest, Target: g.Target, To: g.Capability,
-		Message: fmt.Sprintf("%s@%s may %s on %s", m.Name, m.Version, g.Capability, g.Target), Detail: detail,
-	})
+	err = r.store.PutGrant(ctx, g, granted(m, g))
 	if err != nil {
 		return vigil.Grant{}, fmt.Errorf("store grant to %s: %w", m.Name, err)
 	}
 	r.grants = append(r.grants, g)
+	g.Warning = warning
 	return g, nil
 }
 
@@ -76,11 +52,7 @@ func (r *Registry) Revoke(ctx context.Context, by, id string) error {
 	if i < 0 {
 		return vigil.Errorf(vigil.NotFound, "grant_not_found", "no grant %q", id).Hinted("vigil grant ls")
 	}
-	rec, err := revoked(r.grants[i], by, r.now())
-	if err != nil {
-		return err
-	}
-	if err := r.store.DeleteGrant(ctx, id, rec); err != nil {
+	if err := r.store.DeleteGrant(ctx, id, revoked(r.grants[i], by, r.now())); err != nil {
 		return fmt.Errorf("revoke grant %s: %w", id, err)
 	}
 	r.grants = slices.Delete(r.grants, i, i+1)
@@ -88,41 +60,11 @@ func (r *Registry) Revoke(ctx context.Context, by, id string) error {
 }
 
 // revoked is the record of a grant that ends.
-func revoked(g vigil.Grant, by string, now time.Time) (vigil.AuditRecord, error) {
-	detail, err := json.Marshal(g)
-	if err != nil {
-		return vigil.AuditRecord{}, fmt.Errorf("encode grant: %w", err)
-	}
+func revoked(g vigil.Grant, by string, now time.Time) vigil.AuditRecord {
 	return vigil.AuditRecord{
 		At: now, By: by, Verb: "grant.revoked", Object: g.Digest, Target: g.Target, From: g.Capability,
-		Message: fmt.Sprintf("%.19s may no longer %s on %s by %s", g.Digest, g.Capability, g.Target, g.ID), Detail: detail,
-	}, nil
-}
-
-// GrantRequired gives a module what its manifest asks for and it does not have
-// yet. It is how built-in modules keep their grants when an upgrade changes
-// their digest; a person who installs a module reads the list first.
-func (r *Registry) GrantRequired(ctx context.Context, by, ref string) ([]vigil.Grant, error) {
-	m, err := r.Resolve(ctx, ref)
-	if err != nil {
-		return nil, err
+		Message: fmt.Sprintf("%.19s may no longer %s on %s by %s", g.Digest, g.Capability, g.Target, g.ID), Detail: detail(g),
 	}
-	have, err := r.Grants(ctx, m.Digest)
-	if err != nil {
-		return nil, err
-	}
-	for _, want := range m.Requires {
-		same := func(g vigil.Grant) bool { return g.Capability == want.Capability && g.Target == want.Target }
-		if slices.ContainsFunc(have, same) {
-			continue
-		}
-		g, err := r.Grant(ctx, by, vigil.Grant{Digest: m.Digest, Capability: want.Capability, Target: want.Target})
-		if err != nil {
-			return nil, err
-		}
-		have = append(have, g)
-	}
-	return have, nil
 }
 
 // Grants returns what a digest was granted, or all grants if it is empty, the
@@ -140,24 +82,6 @@ func (r *Registry) Grants(ctx context.Context, digest string) ([]vigil.Grant, er
 		}
 	}
 	return list, nil
-}
-
-// check reports the first thing that makes a grant inadmissible.
-func check(g vigil.Grant) error {
-	bad := func(field, format string, args ...any) error {
-		return vigil.Errorf(vigil.Invalid, "grant_invalid", "grant: "+field+": "+format, args...).With("field", field)
-	}
-	family, verb, dotted := strings.Cut(g.Capability, ".")
-	known, ok := verbs[family]
-	switch {
-	case !ok || dotted != (known != nil) || dotted && verb != "*" && !slices.Contains(known, verb):
-		return bad("capability", "%q is none; for example service.restart or service.*", g.Capability)
-	case !pattern.MatchString(g.Target):
-		return bad("target", "%q: want a pattern, for example service:web-*", g.Target)
-	case !g.Expires.IsZero() && !g.Expires.After(g.At):
-		return bad("expires", "%s is over", g.Expires.Format(time.RFC3339))
-	}
-	return nil
 }
 
 // Allows reports whether one of a digest's grants covers the use of a

@@ -51,6 +51,7 @@ type Registry struct {
 	store   Store
 	checker Checker
 	trust   Trust
+	offers  func(context.Context) (Offers, error)
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -65,13 +66,14 @@ type Options struct {
 	Store   Store
 	Checker Checker
 	Trust   Trust
+	Offers  func(context.Context) (Offers, error) // asked before a grant; nil: any target may be there
 	Log     *slog.Logger
 	Now     func() time.Time
 }
 
 // New makes a registry over a store.
 func New(o Options) *Registry {
-	return &Registry{store: o.Store, checker: o.Checker, trust: o.Trust, log: o.Log, now: o.Now}
+	return &Registry{store: o.Store, checker: o.Checker, trust: o.Trust, offers: o.Offers, log: o.Log, now: o.Now}
 }
 
 // load reads the store at the first use. The caller holds mu.
@@ -92,7 +94,8 @@ func (r *Registry) load(ctx context.Context) error {
 }
 
 // Upload checks and stores a module. Bytes that are there already are known
-// and change nothing, but that a signature which they lacked is kept.
+// and change nothing, but that a signature which they lacked is kept. What the
+// binary brings along is granted what it asks for.
 func (r *Registry) Upload(ctx context.Context, u flow.Upload) (_ vigil.Module, known bool, err error) {
 	if len(u.Wasm) > vigil.MaxModuleSize {
 		return vigil.Module{}, false, vigil.Errorf(vigil.TooLarge, "module_too_large", "module has %d bytes, the limit is %d", len(u.Wasm), vigil.MaxModuleSize).With("limit", vigil.MaxModuleSize)
@@ -156,6 +159,10 @@ func (r *Registry) put(ctx context.Context, row flow.ModuleRow) (vigil.Module, b
 	}}
 	if row.Grants = r.inherit(row.Module); len(row.Grants) > 0 {
 		recs = append(recs, carriedOver(row)...)
+	}
+	if row.BuiltIn {
+		given, said := r.required(row)
+		row.Grants, recs = append(row.Grants, given...), append(recs, said...)
 	}
 	known, err := r.store.PutModule(ctx, row, recs...)
 	if err != nil {

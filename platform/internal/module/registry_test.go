@@ -2,6 +2,7 @@ package module_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -223,13 +224,18 @@ func TestResolve_ABuiltInsNameCannotBeTaken(t *testing.T) {
 func TestGrant_GivesAPolicyNoEffects(t *testing.T) {
 	t.Parallel()
 	r, s := registry(t)
-	m := upload(t, r, "policy odd 1.0.0")
-	for capability, code := range map[string]string{"service.restart": "grant_invalid", "http.*": "grant_invalid", "query": "", "state": ""} {
-		_, err := r.Grant(t.Context(), "ann", vigil.Grant{Digest: m.Digest, Capability: capability, Target: "service:web"})
+	m := upload(t, r, "policy odd 1.0.0: service.restart service:web, http.request endpoint:pager, query metric:*, state state:odd")
+	f := func(capability, target, code string) {
+		t.Helper()
+		_, err := r.Grant(t.Context(), "ann", vigil.Grant{Digest: m.Digest, Capability: capability, Target: target})
 		if vigil.CodeOf(err) != code {
 			t.Errorf("Grant of %s = %v, want %q", capability, err, code)
 		}
 	}
+	f("service.restart", "service:web", "grant_invalid")
+	f("http.*", "endpoint:pager", "grant_invalid")
+	f("query", "metric:cpu_usage", "")
+	f("state", "state:*", "")
 	if len(s.grants) != 2 {
 		t.Errorf("%d grants are stored, want two", len(s.grants))
 	}
@@ -288,16 +294,11 @@ func TestRegistry_ReadsWhatAnEarlierOneStored(t *testing.T) {
 	t.Parallel()
 	r, s := registry(t)
 	m := upload(t, r, "action restart-service 1.0.0")
-	if _, err := r.GrantRequired(t.Context(), "vigil", m.Digest); err != nil {
-		t.Fatal(err)
-	}
+	grant(t, r, vigil.Grant{Digest: m.Digest, Capability: "service.restart", Target: "service:web"})
 	later := module.New(module.Options{Store: s, Checker: naming{}, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	got, grants, err := later.Action(t.Context(), "restart-service")
 	if err != nil || got.Digest != m.Digest || len(grants) != 1 || grants[0].Capability != "service.restart" {
 		t.Errorf("Action = %+v, %+v, %v", got, grants, err)
-	}
-	if again, err := later.GrantRequired(t.Context(), "vigil", m.Digest); err != nil || len(again) != 1 || len(s.grants) != 1 {
-		t.Errorf("granting again = %+v, %v, stored %d", again, err, len(s.grants))
 	}
 }
 
@@ -333,7 +334,7 @@ func TestGrant_IsBoundToADigestAndAudited(t *testing.T) {
 func TestGrant_RefusesWhatMeansNothing(t *testing.T) {
 	t.Parallel()
 	r, s := registry(t)
-	upload(t, r, "action restart-service 1.0.0")
+	upload(t, r, "action restart-service 1.0.0: service.restart service:*, query metric:*, state state:restart-service")
 	f := func(capability, target string, expires time.Time, code string) {
 		t.Helper()
 		_, err := r.Grant(t.Context(), "ann", vigil.Grant{Digest: "restart-service", Capability: capability, Target: target, Expires: expires})
@@ -344,7 +345,7 @@ func TestGrant_RefusesWhatMeansNothing(t *testing.T) {
 	never := time.Time{}
 	f("service.restart", "service:web", never, "")
 	f("service.*", "service:*@host-1", never, "")
-	f("query", "series:cpu_usage", never, "")
+	f("query", "metric:cpu_usage", never, "")
 	f("", "service:web", never, "grant_invalid")
 	f("service", "service:web", never, "grant_invalid")
 	f("service.explode", "service:web", never, "grant_invalid")
@@ -355,11 +356,108 @@ func TestGrant_RefusesWhatMeansNothing(t *testing.T) {
 	f("service.restart", "service:web web2", never, "grant_invalid")
 	f("service.restart", "service:", never, "grant_invalid")
 	f("service.restart", "service:web", time.Unix(1, 0), "grant_invalid")
+	f("notify.send", "channel:ops", never, "grant_invalid") // no Vigil has it yet
+	f("service.restart", "host:web", never, "grant_target_kind")
+	f("http.request", "service:web", never, "grant_target_kind")
+	f("command.*", "endpoint:du", never, "grant_target_kind")
+	f("query", "state:*", never, "grant_target_kind")
+	f("state", "state:another", never, "grant_target_kind")
+	f("service.stop", "service:web", never, "grant_not_required")
+	f("http.request", "endpoint:pager", never, "grant_not_required")
 	if len(s.grants) != 3 {
 		t.Errorf("%d grants are stored", len(s.grants))
 	}
 	if _, err := r.Grant(t.Context(), "ann", vigil.Grant{Digest: "nobody", Capability: "service.restart", Target: "service:web"}); vigil.KindOf(err) != vigil.NotFound {
 		t.Errorf("grant to an unknown module: %v", err)
+	}
+}
+
+// TestGrant_KnowsWhatTheConfigurationNames: what no host has is refused where
+// all of them are known, and warned of where one may have it that is not.
+func TestGrant_KnowsWhatTheConfigurationNames(t *testing.T) {
+	t.Parallel()
+	offers := module.Offers{Targets: []string{"service:web", "endpoint:pager", "command:du"}}
+	f := func(capability, target string, whole bool, code string, warned bool) {
+		t.Helper()
+		r := module.New(module.Options{
+			Store: &shelf{}, Checker: naming{}, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			Offers: func(context.Context) (module.Offers, error) { offers.Whole = whole; return offers, nil },
+		})
+		upload(t, r, "action all 1.0.0: service.* service:*, http.request endpoint:*, command.run command:*, query metric:*")
+		g, err := r.Grant(t.Context(), "ann", vigil.Grant{Digest: "all", Capability: capability, Target: target})
+		if vigil.CodeOf(err) != code || (g.Warning != "") != warned {
+			t.Errorf("Grant(%q, %q) with all hosts known: %v = warning %q, %v", capability, target, whole, g.Warning, err)
+		}
+	}
+	for _, whole := range []bool{true, false} {
+		f("http.request", "endpoint:pager", whole, "", false)
+		f("http.request", "endpoint:pag*@host-1", whole, "", false)
+		f("http.request", "endpoint:*", whole, "", false)
+		f("command.run", "command:du", whole, "", false)
+		f("service.restart", "service:web", whole, "", false)
+		f("service.restart", "service:wbe", whole, "", true) // its host may come later
+		f("query", "metric:any", whole, "", false)
+	}
+	f("http.request", "endpoint:pagre", true, "grant_target_unknown", false)
+	f("command.run", "command:pager", true, "grant_target_unknown", false)
+	f("http.request", "endpoint:pagre", false, "", true)
+	f("command.run", "command:p*", false, "", true)
+}
+
+// dies is a store under which the process dies at its nth write: what was
+// written until then is all that the next one finds.
+type dies struct {
+	*shelf
+	at int
+}
+
+var errDead = errors.New("the process died")
+
+func (d *dies) PutModule(ctx context.Context, row flow.ModuleRow, recs ...vigil.AuditRecord) (bool, error) {
+	if d.at--; d.at < 0 {
+		return false, errDead
+	}
+	return d.shelf.PutModule(ctx, row, recs...)
+}
+
+func (d *dies) PutGrant(ctx context.Context, g vigil.Grant, rec vigil.AuditRecord) error {
+	if d.at--; d.at < 0 {
+		return errDead
+	}
+	return d.shelf.PutGrant(ctx, g, rec)
+}
+
+// TestUpload_NoCrashLeavesABuiltInWithoutItsGrants dies at every write of a
+// start, starts again, and then lets a person take a grant back.
+func TestUpload_NoCrashLeavesABuiltInWithoutItsGrants(t *testing.T) {
+	t.Parallel()
+	u := flow.Upload{By: "builtin", BuiltIn: true, Wasm: []byte("action kick 1.0.0: service.restart service:*, query metric:*")}
+	for at := range 3 {
+		s := &shelf{}
+		first := module.New(module.Options{Store: &dies{s, at}, Checker: naming{}, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+		_, _, err := first.Upload(t.Context(), u)
+		if died := errors.Is(err, errDead); died != (at == 0) {
+			t.Fatalf("death at write %d: %v", at, err)
+		}
+		next := over(s, module.Trust{})
+		m, _, err := next.Upload(t.Context(), u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := next.Grants(t.Context(), m.Digest)
+		if err != nil || len(have) != 2 || len(s.grants) != 2 || len(s.audit) != 3 || s.audit[2].Verb != "grant.given" {
+			t.Fatalf("after a death at write %d: grants %+v, %v, records %+v", at, have, err, s.audit)
+		}
+		if err := next.Revoke(t.Context(), "ann", have[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		last := over(s, module.Trust{})
+		if _, _, err := last.Upload(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := last.Grants(t.Context(), m.Digest); err != nil || len(left) != 1 || left[0].ID != have[1].ID {
+			t.Errorf("what a person took back came again: %+v, %v", left, err)
+		}
 	}
 }
 

@@ -106,20 +106,54 @@ func (r *Registry) inherit(next vigil.Module) []vigil.Grant {
 	return carried
 }
 
+// required returns what a module of the binary's own asks for and did not
+// inherit: it is granted by its name, at each upgrade. They are stored together
+// with the module, so that no end of the process leaves it without them, and what
+// a person takes back later stays taken. The caller holds mu.
+func (r *Registry) required(row flow.ModuleRow) ([]vigil.Grant, []vigil.AuditRecord) {
+	var given []vigil.Grant
+	var recs []vigil.AuditRecord
+	for _, want := range row.Requires {
+		same := func(g vigil.Grant) bool { return g.Capability == want.Capability && g.Target == want.Target }
+		if slices.ContainsFunc(row.Grants, same) || slices.ContainsFunc(given, same) {
+			continue
+		}
+		g := vigil.Grant{
+			ID: vigil.NewID("g"), Digest: row.Digest, Capability: want.Capability, Target: want.Target, By: row.UploadedBy, At: row.UploadedAt,
+		}
+		given, recs = append(given, g), append(recs, granted(row.Module, g))
+	}
+	return given, recs
+}
+
 // carriedOver are the records of what a module inherits.
 func carriedOver(row flow.ModuleRow) []vigil.AuditRecord {
 	recs := make([]vigil.AuditRecord, 0, len(row.Grants))
 	for _, g := range row.Grants {
-		detail, err := json.Marshal(g)
-		if err != nil {
-			detail = nil // the record matters more than its detail
-		}
 		recs = append(recs, vigil.AuditRecord{
 			At: row.UploadedAt, By: row.UploadedBy, Verb: "grant.carried_over", Object: row.Digest, Target: g.Target, To: g.Capability,
-			Message: fmt.Sprintf("%s@%s asks for no more, so it keeps %s on %s", row.Name, row.Version, g.Capability, g.Target), Detail: detail,
+			Message: fmt.Sprintf("%s@%s asks for no more, so it keeps %s on %s", row.Name, row.Version, g.Capability, g.Target), Detail: detail(g),
 		})
 	}
 	return recs
+}
+
+// granted is the record of a grant that is given.
+func granted(m vigil.Module, g vigil.Grant) vigil.AuditRecord {
+	return vigil.AuditRecord{
+		At: g.At, By: g.By, Verb: "grant.given", Object: g.Digest, Target: g.Target, To: g.Capability,
+		Message: fmt.Sprintf("%s@%s may %s on %s", m.Name, m.Version, g.Capability, g.Target), Detail: detail(g),
+	}
+}
+
+// detail is what a record keeps of a grant, nothing if it cannot be written: the
+// record matters more.
+func detail(g vigil.Grant) json.RawMessage {
+	doc, err := json.Marshal(g)
+	if err != nil {
+		return nil
+	}
+	return doc
 }
 
 // compareVersions orders versions as people mean them: numbers by their value,
