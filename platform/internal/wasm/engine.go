@@ -21,6 +21,7 @@ import (
 // Options configure an Engine. The zero value works, without a cache on disk.
 type Options struct {
 	CacheDir    string        // of compiled modules; made with mode 0700; "" keeps none
+	CacheBytes  int64         // most that the cache on disk holds; 0 means 1 GiB
 	Log         *slog.Logger  // nil discards
 	MemoryPages uint32        // most memory of one guest whose manifest wants no more or less, in pages of 64 KiB; 0 means 1024
 	MostMemory  vigil.Size    // most memory that a manifest may want; 0 means 256MiB
@@ -38,6 +39,7 @@ func (o Options) filled() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.CacheBytes = cmp.Or(o.CacheBytes, cacheBytes)
 	o.MemoryPages = min(cmp.Or(o.MemoryPages, defaultPages), 1<<16)
 	o.MostMemory = min(cmp.Or(o.MostMemory, mostMemory), 4<<30)
 	o.Memory = cmp.Or(o.Memory, defaultMemory)
@@ -81,6 +83,7 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
+	trim(o.CacheDir, o.CacheBytes, o.Log)
 	e := &Engine{
 		o:        o,
 		log:      o.Log,

@@ -150,6 +150,9 @@ func (e *Engine) compile(ctx context.Context, g *guest, from source) error {
 	if g.runtime, err = e.runtimeOf(ctx, c.room); err != nil {
 		return err
 	}
+	if !c.known { // also a module that is refused below leaves its code in the cache
+		defer trim(e.o.CacheDir, e.o.CacheBytes, e.log)
+	}
 	compiled, err := g.runtime.CompileModule(workers, c.code)
 	if err != nil {
 		return vigil.Errorf(vigil.Invalid, "module_invalid", "module does not compile: %s", firstLine(err)).With("section", "code")
