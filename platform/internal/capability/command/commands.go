@@ -121,20 +121,35 @@ func (c *command) open() (*program.Program, string, error) {
 }
 
 func (c *command) admit(p *program.Program) (digest string, err error) {
-	script, err := p.Script()
-	if err != nil {
-		return "", err
-	}
-	if what := program.Interpreter(p.Real()); what != "" && !c.c.RootEquivalent {
-		return "", rootEquivalent(c.name, c.c.Argv[0], what+" runs what its arguments say")
-	}
-	if script && !c.c.RootEquivalent {
-		return "", rootEquivalent(c.name, c.c.Argv[0], "it is a script, and its interpreter another program")
+	if !c.c.RootEquivalent {
+		if err := c.plain(p); err != nil {
+			return "", err
+		}
 	}
 	if digest, err = p.Digest(); err != nil {
 		return "", fmt.Errorf("take the digest of command %s: %w", c.name, err)
 	}
 	return digest, nil
+}
+
+// plain says what makes the program more than one that does one thing, nil if
+// nothing is known.
+func (c *command) plain(p *program.Program) error {
+	if what := p.Interpreter(); what != "" {
+		return rootEquivalent(c.name, c.c.Argv[0], what+" runs what its arguments say")
+	}
+	script, err := p.Script()
+	if err != nil {
+		return err
+	}
+	if script {
+		return rootEquivalent(c.name, c.c.Argv[0], "it is a script, and its interpreter another program")
+	}
+	machine, err := p.Machine()
+	if err == nil && !machine {
+		return rootEquivalent(c.name, c.c.Argv[0], "it is no machine code, and what this host runs it by another program")
+	}
+	return err
 }
 
 // secrets are the values that the command's output must not hold.

@@ -19,8 +19,11 @@
 // Programs that run whatever they are told to (shells, interpreters, find, tar,
 // git, ssh, docker) would make any grant of the command a grant of the host.
 // They are refused, scripts too, unless the configuration says
-// i_accept_root_equivalent: true. The list knows names and is no proof: what a
-// program does with a value of its grammar is the operator's to know.
+// i_accept_root_equivalent: true. They are known by their names, in whatever
+// version or variant, and by being the same file or having the same bytes as one
+// that this host has under such a name; what is neither machine code nor a script
+// is refused like a script. That is no proof: what a program does with a value of
+// its grammar is the operator's to know.
 //
 // A descendant that leaves the process group is not followed. Whether a module
 // may run a command, how often, and whether its lease still holds is left to

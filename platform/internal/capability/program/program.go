@@ -1,7 +1,6 @@
 package program
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -81,14 +80,21 @@ func (p *Program) Real() string { return p.real }
 // that has not run the program yet.
 func (p *Program) Path() string { return "/proc/self/fd/" + strconv.Itoa(int(p.file.Fd())) }
 
-// Script reports whether the file names its own interpreter.
-func (p *Program) Script() (bool, error) {
-	head := make([]byte, 2)
+// Script reports whether the file names its own interpreter, and Machine whether
+// it is machine code. What is neither is run by something that the host has been
+// told to run it by.
+func (p *Program) Script() (bool, error) { return p.begins("#!") }
+
+// Machine reports whether the file is machine code, as Linux has it.
+func (p *Program) Machine() (bool, error) { return p.begins("\x7fELF") }
+
+func (p *Program) begins(magic string) (bool, error) {
+	head := make([]byte, len(magic))
 	n, err := p.file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("read %s: %w", p.real, err)
 	}
-	return bytes.Equal(head[:n], []byte("#!")), nil
+	return string(head[:n]) == magic, nil
 }
 
 // Digest returns the digest of the file's bytes, sha256:….

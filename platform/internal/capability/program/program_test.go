@@ -73,9 +73,9 @@ func TestProgram_WhatWasOpenedIsWhatRuns(t *testing.T) {
 	}
 }
 
-func TestProgram_KnowsAScript(t *testing.T) {
+func TestProgram_KnowsAScriptAndMachineCode(t *testing.T) {
 	t.Parallel()
-	f := func(text string, want bool) {
+	f := func(text string, wantScript, wantMachine bool) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "x")
 		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
@@ -86,34 +86,66 @@ func TestProgram_KnowsAScript(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.Close()
-		if got, err := p.Script(); got != want || err != nil {
-			t.Errorf("%q is a script: %v, %v", text, got, err)
+		script, err := p.Script()
+		machine, err2 := p.Machine()
+		if script != wantScript || machine != wantMachine || err != nil || err2 != nil {
+			t.Errorf("%q is a script: %v, machine code: %v, %v, %v", text, script, machine, err, err2)
 		}
 	}
-	f("#!/bin/sh\n", true)
-	f("#!", true)
-	f("#", false)
-	f("", false)
-	f("\x7fELF", false)
+	f("#!/bin/sh\n", true, false)
+	f("#!", true, false)
+	f("#", false, false)
+	f("", false, false)
+	f("\x7fELF\x02", false, true)
+	f("\x7fEL", false, false)
+	f("PK\x03\x04", false, false)
 }
 
 func TestInterpreter_KnowsItsNames(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	hidden := filepath.Join(dir, "tool")
-	if err := os.Symlink("/bin/sh", hidden); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{
-		"/bin/sh", "/bin/bash", "/usr/bin/python3", "/usr/bin/python3.12", "/usr/bin/perl5.38", "/usr/bin/find", "/usr/bin/xargs", "/bin/tar",
-		"/usr/bin/git", "/usr/bin/awk", "/usr/bin/mawk", "/usr/bin/env", "/usr/bin/ssh", "/usr/bin/docker", "/usr/bin/kubectl", "/usr/bin/node",
-		"/bin/busybox", "/usr/bin/sudo", "/lib64/ld-linux-x86-64.so.2", hidden,
-	} {
-		if program.Interpreter(path) == "" {
-			t.Errorf("%s is not known as an interpreter", path)
+	for name := range strings.FieldsSeq(`
+		sh bash python3 python3.12 python3.13 python3.13t python3-dbg python-3.12 perl5.38 perl5.38-x86_64-linux-gnu perl5.36.0 find xargs tar
+		bash-static bash.static busybox busybox-static busybox.nosuid nc.openbsd nc.traditional git awk mawk original-awk env timeout nice
+		ssh docker kubectl node node20 nodejs sudo doas ld-linux-x86-64.so.2 vim.tiny vi lua5.4 tclsh8.6 ruby3.1 php8.2 php8.2-cgi php-cgi
+		gcc-12 pypy3 sqlite3 perf_5.10 ionice taskset run-parts systemd-run setarch qemu-x86_64-static pwsh ksh93 jq run0 tini-static
+	`) {
+		if program.Interpreter("/nowhere/"+name) == "" {
+			t.Errorf("%s is not known as an interpreter", name)
 		}
 	}
-	for _, path := range []string{"/usr/bin/du", "/bin/ls", "/usr/bin/findmnt", "/opt/billing/run", "/usr/sbin/nginx", "/usr/bin/systemctl"} {
+	for name := range strings.FieldsSeq(`
+		du ls df findmnt run nginx systemctl node_exporter node-exporter git-lfs bashbug gcc-ar-12 python3-config at-spi-bus-launcher
+		prometheus sshd envsubst timedatectl find-all sync makewhatis nicer 7z shutdown journalctl luac-tool x3 R2D2
+	`) {
+		if got := program.Interpreter("/nowhere/" + name); got != "" {
+			t.Errorf("%s is taken for the interpreter %s", name, got)
+		}
+	}
+}
+
+// TestInterpreter_SeesThroughOtherNames: by the file, not by what it is called.
+func TestInterpreter_SeesThroughOtherNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sh, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	symlink, link, twice := filepath.Join(dir, "symlink"), filepath.Join(dir, "link"), filepath.Join(dir, "twice")
+	if err := errors.Join(os.Symlink("/bin/sh", symlink), os.Symlink(symlink, twice)); err != nil {
+		t.Fatal(err)
+	}
+	disguised := []string{symlink, twice, copyOf(t, sh, filepath.Join(dir, "copy"))}
+	if os.Link(sh, link) == nil { // another file system has no such links
+		disguised = append(disguised, link)
+	}
+	for _, path := range disguised {
+		if program.Interpreter(path) == "" {
+			t.Errorf("%s is not seen to be /bin/sh", path)
+		}
+	}
+	harmless := copyOf(t, "/bin/echo", filepath.Join(dir, "tool"))
+	for _, path := range []string{harmless, "/bin/ls", "/bin/df"} {
 		if got := program.Interpreter(path); got != "" {
 			t.Errorf("%s is taken for the interpreter %s", path, got)
 		}
@@ -130,4 +162,13 @@ func copyOf(t *testing.T, from, to string) string {
 		t.Fatal(err)
 	}
 	return to
+}
+
+// BenchmarkInterpreter is what each run of a command pays for being looked at.
+func BenchmarkInterpreter(b *testing.B) {
+	for b.Loop() {
+		if got := program.Interpreter("/bin/ls"); got != "" {
+			b.Fatal(got)
+		}
+	}
 }
