@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -72,7 +71,7 @@ func (s *Schema) check(v any, path string) *Mistake {
 	case float64:
 		m = s.checkNumber(v, invalid)
 	case string:
-		m = bounds(float64(utf8.RuneCountInString(v)), s.MinLength, s.MaxLength, "characters", invalid)
+		m = s.checkText(v, invalid)
 	case []any:
 		m = s.checkItems(v, path, invalid)
 	case map[string]any:

@@ -51,6 +51,12 @@ func (s *Schema) text(required bool) string {
 	limit("more than", s.Over)
 	limit("at most", s.Maximum)
 	limit("less than", s.Under)
+	if s.Pattern != nil {
+		parts = append(parts, fmt.Sprintf("matching %s", s.Pattern))
+	}
+	if s.Format != "" {
+		parts = append(parts, s.Format)
+	}
 	if len(s.Enum) > 0 {
 		parts = append(parts, "one of "+strings.ReplaceAll(listed(s.Enum), ", ", " "))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +34,8 @@ type Schema struct {
 	MaxItems    *float64
 	MinLength   *float64 // in characters
 	MaxLength   *float64
+	Pattern     *regexp.Regexp // found anywhere in a text, unless it says ^ and $
+	Format      string         // of a text, one of formats
 	Minimum     *float64
 	Maximum     *float64
 	Over        *float64 // exclusiveMinimum
@@ -71,6 +74,8 @@ func words() map[string]func(s *Schema, raw json.RawMessage, p place) error {
 		},
 		"anyOf":            func(s *Schema, raw json.RawMessage, p place) error { return p.several(raw, &s.AnyOf) },
 		"oneOf":            func(s *Schema, raw json.RawMessage, p place) error { return p.several(raw, &s.OneOf) },
+		"pattern":          readPattern,
+		"format":           readFormat,
 		"minimum":          number(func(s *Schema) **float64 { return &s.Minimum }),
 		"maximum":          number(func(s *Schema) **float64 { return &s.Maximum }),
 		"exclusiveMinimum": number(func(s *Schema) **float64 { return &s.Over }),
@@ -84,12 +89,13 @@ func words() map[string]func(s *Schema, raw json.RawMessage, p place) error {
 
 // place is where in a schema something stands.
 type place struct {
-	path  string
-	depth int
+	path     string
+	depth    int
+	patterns *int // how many the whole schema has so far
 }
 
 func (p place) in(name string) place {
-	return place{strings.TrimPrefix(p.path+"."+name, "."), p.depth + 1}
+	return place{strings.TrimPrefix(p.path+"."+name, "."), p.depth + 1, p.patterns}
 }
 
 func (p place) refuse(format string, args ...any) error {
@@ -131,7 +137,7 @@ func Parse(doc []byte) (*Schema, error) {
 	if len(doc) > maxSize {
 		return nil, vigil.Errorf(vigil.TooLarge, "module_schema", "the schema of settings has %d bytes, the limit is %d", len(doc), maxSize)
 	}
-	return parse(doc, place{})
+	return parse(doc, place{patterns: new(int)})
 }
 
 func parse(doc json.RawMessage, p place) (*Schema, error) {

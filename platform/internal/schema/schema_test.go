@@ -21,6 +21,11 @@ const bands = `{
 		"share": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.5},
 		"count": {"type": "integer", "exclusiveMinimum": 0, "maximum": 9},
 		"name": {"type": "string", "minLength": 2, "maxLength": 3},
+		"host": {"type": "string", "pattern": "^[a-z]+(-[0-9]+)?$"},
+		"every": {"type": "string", "format": "duration"},
+		"match": {"type": "string", "format": "regex"},
+		"url": {"type": "string", "format": "uri"},
+		"since": {"type": "string", "format": "date-time"},
 		"bands": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "object", "additionalProperties": false, "properties": {"above": {"type": "number"}}}},
 		"by": {"type": "object", "additionalProperties": {"type": ["number", "null"]}},
 		"any": {}
@@ -51,6 +56,14 @@ func TestCheck_NamesThePathOfAMistake(t *testing.T) {
 	f(`{"unit":"s","count":10}`, "settings_invalid", "count", "must be at most 9")
 	f(`{"unit":"s","name":"é"}`, "settings_invalid", "name", "has 1 characters, must have at least 2")
 	f(`{"unit":"s","name":"four"}`, "settings_invalid", "name", "must have at most 3")
+	f(`{"unit":"s","host":"web_1"}`, "settings_invalid", "host", `"web_1" does not match the pattern ^[a-z]+(-[0-9]+)?$`)
+	f(`{"unit":"s","host":""}`, "settings_invalid", "host", "does not match")
+	f(`{"unit":"s","every":"soon"}`, "settings_invalid", "every", `"soon" is not a duration, for example 90s`)
+	f(`{"unit":"s","every":"PT5M"}`, "settings_invalid", "every", "is not a duration")
+	f(`{"unit":"s","every":5}`, "settings_type", "every", "got number, want a string")
+	f(`{"unit":"s","match":"(a"}`, "settings_invalid", "match", "is not a regular expression")
+	f(`{"unit":"s","url":"example.org"}`, "settings_invalid", "url", "is not a URL with a scheme")
+	f(`{"unit":"s","since":"yesterday"}`, "settings_invalid", "since", "is not a time of RFC 3339")
 	f(`{"unit":"s","bands":[]}`, "settings_invalid", "bands", "must have at least 1")
 	f(`{"unit":"s","bands":[{"above":1},{"above":"x"}]}`, "settings_type", "bands[1].above", "got string, want a number")
 	f(`{"unit":"s","bands":[{"abov":1}]}`, "settings_unknown_field", "bands[0].abov", "known: above")
@@ -60,7 +73,8 @@ func TestCheck_NamesThePathOfAMistake(t *testing.T) {
 func TestCheck_TakesWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{
-		`{"unit":"s"}`, `{"unit":"ms","share":null,"count":9,"name":"née","bands":[{}],"by":{"a":1,"b":null},"any":[{}]}`, `{"unit":"h","unit":"s"}`,
+		`{"unit":"s"}`, `{"unit":"s","host":"web-1","every":"1h30m","match":"^a+$","url":"https://example.org/x?y=1","since":"2026-01-02T03:04:05+01:00"}`,
+		`{"unit":"s","every":"","url":""}`, `{"unit":"ms","share":null,"count":9,"name":"née","bands":[{}],"by":{"a":1,"b":null},"any":[{}]}`, `{"unit":"h","unit":"s"}`,
 	} {
 		if err := schema.Check([]byte(bands), []byte(doc)); err != nil {
 			t.Errorf("Check(%s) = %v", doc, err)
@@ -100,8 +114,12 @@ func TestParse_RefusesWhatItWouldNotKeep(t *testing.T) {
 			t.Errorf("Parse(%.80s) = %v at %v, want %q at %q", doc, err, e.Fields["path"], says, path)
 		}
 	}
-	f(`{"properties":{"a":{"type":"string","pattern":"^x"}}}`, "a", `"pattern" is no word that is checked; there are $schema, additionalProperties`)
-	f(`{"properties":{"a":{"items":{"format":"email"}}}}`, "a", `"format"`)
+	f(`{"properties":{"a":{"type":"array","uniqueItems":true}}}`, "a", `"uniqueItems" is no word that is checked; there are $schema, additionalProperties`)
+	f(`{"properties":{"a":{"items":{"format":"email"}}}}`, "a", `"email" is no format that is checked; there are date-time, duration, regex, uri`)
+	f(`{"properties":{"a":{"pattern":"(x"}}}`, "a", `pattern "(x" is no regular expression`)
+	f(`{"properties":{"a":{"pattern":"(?=x)"}}}`, "a", `is no regular expression of RE2`)
+	f(`{"properties":{"a":{"pattern":"`+strings.Repeat("x", 257)+`"}}}`, "a", "pattern has 257 bytes")
+	f(`{"anyOf":[`+strings.TrimSuffix(strings.Repeat(`{"pattern":"x"},`, 33), ",")+`]}`, "alternative", "more than 32 patterns")
 	f(`{"type":"text"}`, "", `"text" is no type`)
 	f(`{"properties":{"a":{"type":7}}}`, "a", "want the name of a type")
 	f(`{"properties":[]}`, "", "want an object of schemas")
@@ -128,9 +146,14 @@ func TestRows_TellAllThatMayBeSaid(t *testing.T) {
 		{"bands[].above", "number", ""},
 		{"by", "object of number or null", ""},
 		{"count", "integer, more than 0, at most 9", ""},
+		{"every", "string, duration", ""},
+		{"host", "string, matching ^[a-z]+(-[0-9]+)?$", ""},
+		{"match", "string, regex", ""},
 		{"name", "string", ""},
 		{"share", "number, at least 0, less than 1, default 0.5", ""},
+		{"since", "string, date-time", ""},
 		{"unit", "string, one of s ms, required", "of the values"},
+		{"url", "string, uri", ""},
 	}
 	if diff := cmp.Diff(want, s.Rows()); diff != "" {
 		t.Error(diff)
@@ -182,6 +205,8 @@ type Settings struct {
 	A, B   bool
 	Every  vigil.Duration `+"`json:\"every\" default:\"5m\"`"+`
 	Own    clock
+	Host   string  `+"`json:\"host\" pattern:\"^[a-z]*$\"`"+`
+	URL    *string `+"`json:\"url\" format:\"uri\"`"+`
 	Raw    any
 	hidden func()
 	Gone   chan int `+"`json:\"-\"`"+`
@@ -198,7 +223,7 @@ func (c *clock) UnmarshalText(b []byte) error { return nil }
 	want := `{"A":{"type":"boolean"},"B":{"type":"boolean"},"By":{"additionalProperties":{"type":"integer"},"type":"object"},"Own":{"type":"string"},"Raw":{},` +
 		`"above":{"default":0.8,"description":"fire above this value","maximum":1,"minimum":0,"type":"number"},` +
 		`"bands":{"items":{"additionalProperties":false,"properties":{"above":{"minimum":0,"type":"integer"}},"type":"object"},"type":"array"},` +
-		`"every":{"default":"5m","type":"string"},"note":{"type":"string"},"unit":{"default":"s","enum":["s","ms"],"type":"string"}}`
+		`"every":{"default":"5m","format":"duration","type":"string"},"host":{"pattern":"^[a-z]*$","type":"string"},"note":{"type":"string"},"unit":{"default":"s","enum":["s","ms"],"type":"string"},"url":{"format":"uri","type":"string"}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -217,11 +242,11 @@ func TestFromGo_KnowsAnActionsParametersAndWhatIsNoModule(t *testing.T) {
 
 func TestFromGo_RequiresWhatMustNotBeZero(t *testing.T) {
 	t.Parallel()
-	s, err := schema.FromGo(module(t, evaluate, "type Settings struct { N int `min:\"1\"`; U string `enum:\"a,b\"`; P *int `min:\"1\"`; D int `min:\"1\" default:\"2\"`; O struct { M int `max:\"-1\"` } }"))
+	s, err := schema.FromGo(module(t, evaluate, "type Settings struct { N int `min:\"1\"`; U string `enum:\"a,b\"`; P *int `min:\"1\"`; H string `pattern:\"^[a-z]+$\"`; F string `format:\"uri\"`; D int `min:\"1\" default:\"2\"`; O struct { M int `max:\"-1\"` } }"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"N", "O", "U"}, s["required"]); diff != "" {
+	if diff := cmp.Diff([]string{"H", "N", "O", "U"}, s["required"]); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -242,6 +267,10 @@ func TestFromGo_SaysWhatItCannotRead(t *testing.T) {
 	f("type Settings struct { A int `json:\",string\"` }", "option string")
 	f("type Settings struct { A string `min:\"1\"` }", "A: tag min is for numbers")
 	f("type Settings struct { A int `min:\"x\"` }", "A: tag min is for numbers")
+	f("type Settings struct { A int `pattern:\"x\"` }", "A: tag pattern is for texts")
+	f("type Settings struct { A string `pattern:\"(\"` }", `A: tag pattern: schema of settings: pattern "(" is no regular`)
+	f("type Settings struct { A string `format:\"email\"` }", `"email" is no format that is checked`)
+	f("type Settings struct { A string `format:\"uri\" default:\"x\"` }", `tag default of A: "x" is not a URL`)
 	f("type Settings struct { A int `default:\"x\"` }", "tag default of A: got string")
 	f("type Settings struct { A int `default:\"3\" max:\"2\"` }", "tag default of A: must be at most 2")
 	f("type Settings struct { A []struct { B int `default:\"3\"` } }", "A.B: no default is filled in")

@@ -25,7 +25,8 @@ const maxFiles = 1000
 //
 // A field's name is its json tag's. The tags doc, default, min, max and enum
 // (values with commas between) become description, default, minimum, maximum
-// and enum, which a guest of the SDK keeps, too.
+// and enum, which a guest of the SDK keeps, too; pattern and format are kept by
+// the host alone.
 func FromGo(dir string) (map[string]any, error) {
 	src, err := read(dir)
 	if err != nil {

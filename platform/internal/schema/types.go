@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // spot is where in the settings a type stands.
@@ -29,10 +31,10 @@ func (at spot) item() spot {
 // imported are types of other packages whose JSON is known.
 func imported() map[string]map[string]any {
 	return map[string]map[string]any{
-		"vigil.Duration":  {"type": "string"},
+		"vigil.Duration":  {"type": "string", "format": "duration"},
 		"vigil.Rate":      {"type": "string"},
 		"vigil.Target":    {"type": "string"},
-		"time.Time":       {"type": "string"},
+		"time.Time":       {"type": "string", "format": "date-time"},
 		"time.Duration":   {"type": "integer"},
 		"json.RawMessage": {},
 		"json.Number":     {"type": "number"},
@@ -196,16 +198,8 @@ func describe(s map[string]any, tag reflect.StructTag, at spot) error {
 	if doc := tag.Get("doc"); doc != "" {
 		s["description"] = doc
 	}
-	for name, word := range map[string]string{"min": "minimum", "max": "maximum"} {
-		text, ok := tag.Lookup(name)
-		if !ok {
-			continue
-		}
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil || s["type"] != "number" && s["type"] != "integer" {
-			return unreadable("%s: tag %s is for numbers, and is one", at.path, name).With("field", at.path)
-		}
-		s[word] = v
+	if err := limit(s, tag, at); err != nil {
+		return err
 	}
 	if text, ok := tag.Lookup("enum"); ok {
 		var all []any
@@ -228,6 +222,35 @@ func describe(s map[string]any, tag reflect.StructTag, at spot) error {
 	}
 	if m := own.check(s["default"], at.path); m != nil {
 		return unreadable("tag default of %s", m).With("field", at.path)
+	}
+	return nil
+}
+
+// limit adds the limits of a field's tags.
+func limit(s map[string]any, tag reflect.StructTag, at spot) error {
+	for name, word := range map[string]string{"min": "minimum", "max": "maximum"} {
+		text, ok := tag.Lookup(name)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil || s["type"] != "number" && s["type"] != "integer" {
+			return unreadable("%s: tag %s is for numbers, and is one", at.path, name).With("field", at.path)
+		}
+		s[word] = v
+	}
+	for _, word := range []string{"pattern", "format"} {
+		text, ok := tag.Lookup(word)
+		if !ok {
+			continue
+		}
+		if s["type"] != "string" {
+			return unreadable("%s: tag %s is for texts", at.path, word).With("field", at.path)
+		}
+		s[word] = text
+		if _, err := compiled(s); err != nil {
+			return unreadable("%s: tag %s: %s", at.path, word, vigil.AsError(err).Msg).With("field", at.path)
+		}
 	}
 	return nil
 }

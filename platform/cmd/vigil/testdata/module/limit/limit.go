@@ -12,7 +12,7 @@ import (
 
 // Settings name the metric whose newest value is the line.
 type Settings struct {
-	Metric string `json:"metric" doc:"the metric that holds the limit"`
+	Metric string `json:"metric" pattern:"^[a-z_]*$" doc:"the metric that holds the limit"`
 }
 
 // Limit is the policy; all that it keeps is in State.
