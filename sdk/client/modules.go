@@ -53,6 +53,22 @@ func (c *Client) DeleteModule(ctx context.Context, ref string) error {
 	return err
 }
 
+// ModuleState shows what a module keeps for itself under keys that begin with
+// prefix.
+func (c *Client) ModuleState(ctx context.Context, ref, prefix string) ([]vigil.StateEntry, error) {
+	q := url.Values{}
+	if prefix != "" {
+		q.Set("prefix", prefix)
+	}
+	return list[vigil.StateEntry](ctx, c, at(modulesPath, ref)+"/state", q)
+}
+
+// RemoveModuleState deletes one key of what a module keeps for itself.
+func (c *Client) RemoveModuleState(ctx context.Context, ref, key string) error {
+	_, err := c.call(ctx, ask{method: http.MethodDelete, path: at(modulesPath, ref) + "/state", query: url.Values{"key": {key}}}, nil, nil)
+	return err
+}
+
 // Grants lists grants, of one module or (module "") of all.
 func (c *Client) Grants(ctx context.Context, module string) ([]vigil.Grant, error) {
 	q := url.Values{}

@@ -134,6 +134,12 @@ type StateReply struct {
 	Keys  []string `json:"keys,omitempty"`  // list: in order
 }
 
+// StateEntry is one key of a module's state as a person sees it.
+type StateEntry struct {
+	Key   string `json:"key"`
+	Value []byte `json:"value"` // base64 in JSON
+}
+
 // Answered makes a host call's answer of what came of it. An error without a
 // code of its own says nothing of the host's inside.
 func Answered(data []byte, err error) CallReply {

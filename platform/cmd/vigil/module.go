@@ -13,7 +13,7 @@ func (c *cli) module() *cobra.Command {
 	cmd := &cobra.Command{Use: "module", Short: "Begin, build, try, upload and list WebAssembly modules", Args: onlyCommands, RunE: help}
 	cmd.AddCommand(
 		c.moduleNew(), c.moduleBuild(), c.moduleTest(), c.moduleInspect(), c.moduleBench(), c.moduleRun(), c.moduleDev(),
-		c.modulePush(), c.moduleList(), c.moduleDelete(), c.moduleKeygen(), c.moduleSign(), c.moduleVerify(), c.moduleWarm(),
+		c.modulePush(), c.moduleList(), c.moduleDelete(), c.moduleState(), c.moduleKeygen(), c.moduleSign(), c.moduleVerify(), c.moduleWarm(),
 	)
 	return cmd
 }

@@ -81,6 +81,25 @@ func (l library) Delete(ctx context.Context, by, ref string) error {
 	})
 }
 
+// State returns what a module keeps for itself under keys that begin with
+// prefix.
+func (l library) State(ctx context.Context, ref, prefix string) ([]vigil.StateEntry, error) {
+	m, err := l.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return l.t.recall.Entries(ctx, m, prefix)
+}
+
+// RemoveState deletes one key of what a module keeps for itself.
+func (l library) RemoveState(ctx context.Context, by, ref, key string) error {
+	m, err := l.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return l.t.recall.Remove(ctx, by, m, key)
+}
+
 // forget deletes what a module kept for itself when the last of its name is
 // gone: another one that comes to use the name begins with nothing.
 func (l library) forget(ctx context.Context, gone vigil.Module) error {

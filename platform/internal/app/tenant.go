@@ -132,8 +132,9 @@ func (a *App) manual() remedy.Manual {
 
 // serves is what HTTP can reach of a tenant.
 func (t *tenant) serves() httpd.Tenant {
+	mods := library{t.modules, t, t.engine}
 	return httpd.Tenant{
-		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: library{t.modules, t, t.engine}, Grants: t.modules,
+		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: mods, State: mods, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
 		Targets: t.healer, KillSwitch: t.healer,
 	}

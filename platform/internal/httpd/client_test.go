@@ -157,6 +157,18 @@ func TestClient_ManagesModulesAndPolicies(t *testing.T) {
 	if got := must[[]byte](t)(c.ModuleBytes(ctx, m.Digest)); string(got) != "\x00asm" {
 		t.Errorf("bytes = %q", got)
 	}
+	if got := must[[]vigil.StateEntry](t)(c.ModuleState(ctx, "threshold@1.0.0", "a b&")); len(got) != 1 || got[0].Key != "a b&seen/threshold@1.0.0" || len(got[0].Value) != 2 {
+		t.Errorf("state = %+v", got)
+	}
+	if err := c.RemoveModuleState(ctx, "threshold", "x/y z"); err != nil {
+		t.Errorf("remove state: %v", err)
+	}
+	if err := c.RemoveModuleState(ctx, "threshold", "gone"); vigil.CodeOf(err) != "state_not_found" {
+		t.Errorf("remove what is not there: %v", err)
+	}
+	if err := c.RemoveModuleState(ctx, "threshold", ""); vigil.CodeOf(err) != "parameter_invalid" {
+		t.Errorf("remove nothing: %v", err)
+	}
 	must[vigil.Grant](t)(c.Grant(ctx, vigil.Grant{Digest: m.Digest, Capability: "service.restart", Target: "service:*"}))
 	if got := must[[]vigil.Grant](t)(c.Grants(ctx, "threshold")); len(got) != 1 || got[0].By != "local" {
 		t.Errorf("grants = %+v", got)

@@ -37,7 +37,34 @@ func (s *site) modules() {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/wasm": {Schema: binary}}}
 	})
 	s.documented("modules.bytes", moduleBytes)
+	s.state()
 	s.grants()
+}
+
+func partState(t Tenant) ModuleState { return t.State }
+
+type stateInput struct {
+	Ref    string `path:"ref" doc:"name, name@version, or digest"`
+	Prefix string `query:"prefix" doc:"only keys that begin so"`
+}
+
+type stateKeyInput struct {
+	Ref string `path:"ref" doc:"name, name@version, or digest"`
+	Key string `query:"key" doc:"the key to delete"`
+}
+
+// state binds what modules keep for themselves.
+func (s *site) state() {
+	bind(s, "state.list", partState, func(ctx context.Context, _ *request, p ModuleState, in *stateInput) (*answer200[items[vigil.StateEntry]], error) {
+		all, err := p.State(ctx, in.Ref, in.Prefix)
+		return listed(all), err
+	})
+	bind(s, "state.delete", partState, func(ctx context.Context, r *request, p ModuleState, in *stateKeyInput) (*struct{}, error) {
+		if in.Key == "" {
+			return nil, vigil.Errorf(vigil.Invalid, "parameter_invalid", "want the key to delete: ?key=KEY")
+		}
+		return nil, p.RemoveState(ctx, r.by.Name, in.Ref, in.Key)
+	})
 }
 
 func partGrants(t Tenant) Grants { return t.Grants }

@@ -56,6 +56,8 @@ func Routes() []Route {
 		{ID: "modules.get", Method: "GET", Path: "/api/v1/modules/{ref}", Says: "Show a module by name, name@version or digest"},
 		{ID: "modules.delete", Method: "DELETE", Path: "/api/v1/modules/{ref}", Says: "Delete a module that nothing uses"},
 		{ID: "modules.bytes", Method: "GET", Path: "/api/v1/modules/{ref}/wasm", Says: "Download a module"},
+		{ID: "state.list", Method: "GET", Path: "/api/v1/modules/{ref}/state", Says: "Show what a module keeps for itself"},
+		{ID: "state.delete", Method: "DELETE", Path: "/api/v1/modules/{ref}/state", Says: "Delete one key of what a module keeps for itself"},
 		{ID: "grants.list", Method: "GET", Path: "/api/v1/grants", Says: "List grants"},
 		{ID: "grants.put", Method: "POST", Path: "/api/v1/grants", Says: "Grant a capability to a module digest", body: smallBody},
 		{ID: "grants.diff", Method: "GET", Path: "/api/v1/grants:diff", Says: "Compare what two modules ask for"},

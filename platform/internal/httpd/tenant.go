@@ -16,6 +16,7 @@ type Tenant struct {
 	Prometheus   Prometheus
 	Policies     Policies
 	Modules      Modules
+	State        ModuleState
 	Grants       Grants
 	Remediations Remediations
 	Approvals    Approvals
@@ -55,6 +56,12 @@ type Modules interface {
 	Upload(ctx context.Context, u flow.Upload) (m vigil.Module, known bool, err error)
 	Bytes(ctx context.Context, digest string) ([]byte, error)
 	Delete(ctx context.Context, by, ref string) error
+}
+
+// ModuleState is what modules keep for themselves.
+type ModuleState interface {
+	State(ctx context.Context, ref, prefix string) ([]vigil.StateEntry, error)
+	RemoveState(ctx context.Context, by, ref, key string) error
 }
 
 // Grants says what module digests may do.

@@ -56,7 +56,7 @@ func newWorld() *world {
 
 func (w *world) tenant() httpd.Tenant {
 	return httpd.Tenant{
-		Ingest: w, History: w, Policies: policies{w}, Modules: registry{w}, Grants: w, Remediations: w, Approvals: w,
+		Ingest: w, History: w, Policies: policies{w}, Modules: registry{w}, State: w, Grants: w, Remediations: w, Approvals: w,
 		Leases: w, Records: w, Judgements: w, Targets: w, KillSwitch: w,
 	}
 }
@@ -65,6 +65,17 @@ func (w *world) locked(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
+}
+
+func (w *world) State(_ context.Context, ref, prefix string) ([]vigil.StateEntry, error) {
+	return []vigil.StateEntry{{Key: prefix + "seen/" + ref, Value: []byte{0, 1}}}, nil
+}
+
+func (w *world) RemoveState(_ context.Context, by, ref, key string) error {
+	if key == "gone" {
+		return vigil.Errorf(vigil.NotFound, "state_not_found", "%s: %s keeps none", by, ref)
+	}
+	return nil
 }
 
 func (w *world) RemoteWrite(ctx context.Context, r flow.IngestRequest) (flow.Receipt, error) {
