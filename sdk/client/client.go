@@ -134,7 +134,7 @@ func (c *Client) unreachable(err error) error {
 	}
 	return &vigil.Error{
 		Kind: kind, Code: "server_unreachable", Msg: "no answer from " + c.base,
-		Hint: "is it running? start one with: vigil up", Err: err,
+		Hint: "is it running? start one with: vigil up; one elsewhere is named by --server URL or VIGIL_SERVER", Err: err,
 	}
 }
 

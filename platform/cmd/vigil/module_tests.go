@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -151,7 +152,7 @@ func (c *cli) tell(t tested) error {
 		for ; i+1 < len(t.Results) && t.Results[i+1].Vector == r.Vector && t.Results[i+1].Diff == r.Diff; i++ {
 			r.Split += ", " + t.Results[i+1].Split // the same mistake is told once
 		}
-		if !r.OK {
+		if !r.OK && !t.toldNatively(r) {
 			fmt.Fprintf(c.err, "%s, %s: %s\n", r.Vector, r.Split, plainLines(r.Diff))
 		}
 	}
@@ -162,6 +163,12 @@ func (c *cli) tell(t tested) error {
 		return vigil.Errorf(vigil.Invalid, "module_test", "%d of %d plays failed", t.Failed, len(t.Results))
 	}
 	return nil
+}
+
+// toldNatively reports whether go test has failed of the same vector: its own
+// words, which are told last, say it better.
+func (t tested) toldNatively(r trial.Result) bool {
+	return t.said != nil && !strings.Contains(r.Diff, "against native") && strings.Contains(t.said.Error(), r.Vector)
 }
 
 func testRows(w io.Writer, t tested) {

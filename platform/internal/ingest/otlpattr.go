@@ -94,27 +94,25 @@ func appendText(dst, text []byte, quoted bool) []byte {
 }
 
 func appendList(dst, body []byte, depth int) ([]byte, bool) {
-	dst = append(dst, '[')
-	var f field
-	w := wire{b: body}
-	for first := true; w.next(&f); {
-		if !w.is(&f, 1, wireBytes) {
-			continue
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		var ok bool
-		if dst, ok = appendAny(dst, f.b, true, depth+1); !ok {
-			return dst, false
-		}
-	}
-	return append(dst, ']'), !w.bad
+	return appendItems(dst, body, "[]", func(dst, item []byte) ([]byte, bool) {
+		return appendAny(dst, item, true, depth+1)
+	})
 }
 
 func appendMap(dst, body []byte, depth int) ([]byte, bool) {
-	dst = append(dst, '{')
+	return appendItems(dst, body, "{}", func(dst, item []byte) ([]byte, bool) {
+		var key, value []byte
+		if !once(item, 1, &key) || !once(item, 2, &value) {
+			return dst, false
+		}
+		return appendAny(append(appendText(dst, key, true), ':'), value, true, depth+1)
+	})
+}
+
+// appendItems writes the items of field 1 with commas between, within a pair of
+// brackets.
+func appendItems(dst, body []byte, brackets string, item func(dst, b []byte) ([]byte, bool)) ([]byte, bool) {
+	dst = append(dst, brackets[0])
 	var f field
 	w := wire{b: body}
 	for first := true; w.next(&f); {
@@ -125,16 +123,12 @@ func appendMap(dst, body []byte, depth int) ([]byte, bool) {
 			dst = append(dst, ',')
 		}
 		first = false
-		var key, value []byte
-		if !once(f.b, 1, &key) || !once(f.b, 2, &value) {
-			return dst, false
-		}
 		var ok bool
-		if dst, ok = appendAny(append(appendText(dst, key, true), ':'), value, true, depth+1); !ok {
+		if dst, ok = item(dst, f.b); !ok {
 			return dst, false
 		}
 	}
-	return append(dst, '}'), !w.bad
+	return append(dst, brackets[1]), !w.bad
 }
 
 // label gives the builder the labels of the present point: its attributes, and
