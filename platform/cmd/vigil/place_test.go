@@ -166,7 +166,7 @@ func (p *place) fill(t *testing.T, command string) string {
 	t.Helper()
 	for before, is := range map[string]string{
 		"vigil grant add MODULE": "service.restart service:web", "vigil grant add": "kick service.restart service:web",
-		"vigil grant ls": "kick", "vigil policy mode": "queue-long", "vigil remediation show": p.rem,
+		"vigil grant ls": "kick", "vigil module state ls": "kick", "vigil policy mode": "queue-long", "vigil remediation show": p.rem,
 		"vigil audit ls --after": "0", "vigil demo": "burn", "vigil remediator --collector": "http://127.0.0.1:8000",
 	} {
 		for rest, ok := strings.CutPrefix(command, before+" %"); ok; rest, ok = strings.CutPrefix(command, before+" %") {
@@ -213,7 +213,7 @@ func (p *place) fill(t *testing.T, command string) string {
 // granted gives a grant that can be taken back.
 func (p *place) granted(t *testing.T) string {
 	t.Helper()
-	g, err := p.api.Grant(t.Context(), vigil.Grant{Digest: "kick", Capability: "service.stop", Target: "service:db"})
+	g, err := p.api.Grant(t.Context(), vigil.Grant{Digest: "kick", Capability: "service.restart", Target: "service:db"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,10 +55,10 @@ func check(m vigil.Module, g vigil.Grant) error {
 	case !strings.HasPrefix(g.Target, of.kind+":"):
 		kind, rest, _ := strings.Cut(g.Target, ":")
 		return bad("grant_target_kind", "target", "%s acts on targets of kind %s, never on one of kind %s", g.Capability, of.kind, kind).
-			Hinted("vigil grant add %s %s '%s:%s'", m.Name, g.Capability, of.kind, rest)
+			Hinted("vigil grant add %s %s '%s'", m.Name, g.Capability, of.kind+":"+rest)
 	case name == "state" && !match(g.Target, "state:"+m.Name):
 		return bad("grant_target_kind", "target", "%s can only ask for its own state, never for %s", m.Name, g.Target).
-			Hinted("vigil grant add %s state state:%s", m.Name, m.Name)
+			Hinted("vigil grant add %s %s '%s'", m.Name, g.Capability, "state:"+m.Name)
 	case !g.Expires.IsZero() && !g.Expires.After(g.At):
 		return bad("grant_invalid", "expires", "%s is over", g.Expires.Format(time.RFC3339))
 	case dotted && m.Kind == vigil.PolicyModule:
