@@ -15,6 +15,7 @@ type Firing struct {
 	Series     vigil.Series
 	SampleAt   time.Time
 	ReceivedAt time.Time
+	Reach      time.Duration // how far before SampleAt the value looks; 0 for a plain sample
 	Value      float64
 	Reason     string
 	Trail      *Trail      // spans that led to the newest sample
@@ -32,4 +33,5 @@ type Judged struct {
 	Value      float64
 	SampleAt   time.Time
 	ReceivedAt time.Time
+	Reach      time.Duration // as of Firing
 }

@@ -31,8 +31,9 @@ type Request struct {
 	Firing     bool          // the episode fires, on its newest sample
 	SampleAt   time.Time     // of the sample that fires
 	ReceivedAt time.Time     // when the collector received that sample
+	Reach      time.Duration // how far before it the samples lie that its value was computed from
 	Lookback   time.Duration // a firing sample older than this proves nothing
-	After      time.Time     // the sample must be newer than this deed; zero: any will do
+	After      time.Time     // all of that must be newer than this deed; zero: any will do
 	PlannedAt  time.Time     // when the step was decided; zero: not yet
 	Revision   int64         // of the policy it was planned with
 	Current    int64         // of the policy now

@@ -67,6 +67,9 @@ func TestRules_HoldWithNumbers(t *testing.T) {
 	f(vigil.BlockStale, "the firing sample is not newer than the last action, which ended 2s ago", 0, guard.Plan, func(r *guard.Request) {
 		r.After, r.ReceivedAt = now.Add(-2*time.Second), now.Add(-3*time.Second)
 	})
+	f(vigil.BlockStale, "the firing sample is not newer than the last action, which ended 59s ago", 0, guard.Plan, func(r *guard.Request) {
+		r.After, r.Reach = now.Add(-59*time.Second), time.Minute // of a query that looks back as far
+	})
 	f(vigil.BlockStale, "the firing sample is 1m30s old, older than the lookback of 1m", 0, guard.Plan, func(r *guard.Request) { r.SampleAt = now.Add(-90 * time.Second) })
 	f(vigil.BlockResolved, "the newest sample is clear", 0, guard.Plan, func(r *guard.Request) { r.Firing = false })
 	f(vigil.BlockUnmanaged, "no remediator has it", 0, guard.Plan, func(r *guard.Request) { r.Unmanaged = "no remediator has it" })

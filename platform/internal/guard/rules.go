@@ -44,7 +44,7 @@ func stale(r Request, now time.Time) *vigil.Hold {
 	if r.Revision != r.Current {
 		return hold(time.Time{}, "decided under revision %d of the policy, which is now at %d", r.Revision, r.Current)
 	}
-	if !r.After.IsZero() && !(r.SampleAt.After(r.After) && r.ReceivedAt.After(r.After)) {
+	if !r.After.IsZero() && !(r.SampleAt.Add(-r.Reach).After(r.After) && r.ReceivedAt.After(r.After)) {
 		return hold(time.Time{}, "the firing sample is not newer than the last action, which ended %s ago", words(now.Sub(r.After)))
 	}
 	if age := now.Sub(r.SampleAt); r.Lookback > 0 && age > r.Lookback {

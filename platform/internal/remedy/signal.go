@@ -87,7 +87,7 @@ func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
 	m, _ := d.targets.get(target.String())
 	req := guard.Request{
 		Mode: f.Policy.Mode, Guards: f.Policy.Guards, KillSwitch: d.killSwitch, Started: d.started,
-		Firing: sig.fires(), SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt, Lookback: f.Policy.Lookback.D(),
+		Firing: sig.fires(), SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt, Reach: f.Reach, Lookback: f.Policy.Lookback.D(),
 		After: d.lastDeed(target), Revision: f.Policy.Revision, Current: f.Policy.Revision,
 		Would: would(f.Policy.Runbook, target), Unmanaged: unmanaged,
 		Busy: d.occupant(key, target, false), Deeds: m.Deeds,

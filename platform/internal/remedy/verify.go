@@ -29,7 +29,7 @@ func (e Judged) apply(d *draft) {
 	if !ok {
 		return
 	}
-	d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, bad: bad, value: e.Value})
+	d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, reach: e.Reach, bad: bad, value: e.Value})
 }
 
 // doubt has clear begin anew, since nobody knows how the target stood while it
@@ -80,18 +80,20 @@ func (e Observed) apply(d *draft) {
 type evidence struct {
 	sampleAt   time.Time
 	receivedAt time.Time
+	reach      time.Duration // how far before sampleAt it looks
 	bad        bool
 	value      float64
 }
 
 // witness weighs one judgement. Only samples newer than the deed count, by
-// their own time and by receipt, and each counts once. While the target
+// their own time and by receipt, and each counts once; of the value of a query
+// all that it was computed from must be. While the target
 // stabilises nothing is concluded. The evidence is kept in memory: a row is
 // written when it shows something.
 func (d *draft) witness(id string, ev evidence) {
 	r, ok := d.edit(id)
 	v := &r.Verification
-	if !ok || r.State != vigil.Verifying || !ev.sampleAt.After(v.After) || !ev.receivedAt.After(v.After) || !ev.sampleAt.After(v.SampleAt) {
+	if !ok || r.State != vigil.Verifying || !ev.sampleAt.Add(-ev.reach).After(v.After) || !ev.receivedAt.After(v.After) || !ev.sampleAt.After(v.SampleAt) {
 		return
 	}
 	v.Seen++

@@ -53,7 +53,7 @@ func TestVerify_FreshSamplesDecide(t *testing.T) {
 
 func TestVerify_SampleMustBeNewerByItsTimeAndByReceipt(t *testing.T) {
 	t.Parallel()
-	f := func(name string, want vigil.State, sample, receipt time.Duration) {
+	f := func(name string, want vigil.State, sample, receipt, reach time.Duration) {
 		t.Helper()
 		w := newWard(t)
 		w.fire(cpuHigh())
@@ -62,7 +62,7 @@ func TestVerify_SampleMustBeNewerByItsTimeAndByReceipt(t *testing.T) {
 		w.pass(9 * time.Second)
 		for range 3 { // told again on ticks: still one sample
 			w.must(w.Judged(t.Context(), flow.Judged{
-				Policy: "cpu-high", Target: backend, Verdict: vigil.VerdictOK, SampleAt: deed.Add(sample), ReceivedAt: deed.Add(receipt),
+				Policy: "cpu-high", Target: backend, Verdict: vigil.VerdictOK, SampleAt: deed.Add(sample), ReceivedAt: deed.Add(receipt), Reach: reach,
 			}))
 		}
 		w.pass(time.Second)
@@ -70,9 +70,11 @@ func TestVerify_SampleMustBeNewerByItsTimeAndByReceipt(t *testing.T) {
 			t.Errorf("%s: saw %d samples, want 1", name, r.Verification.Seen)
 		}
 	}
-	f("both", vigil.Healed, 3*time.Second, 3*time.Second)
-	f("old sample delivered late", vigil.Inconclusive, -time.Second, 3*time.Second)
-	f("sample from the future received before", vigil.Inconclusive, 3*time.Second, -time.Second)
+	f("both", vigil.Healed, 3*time.Second, 3*time.Second, 0)
+	f("old sample delivered late", vigil.Inconclusive, -time.Second, 3*time.Second, 0)
+	f("sample from the future received before", vigil.Inconclusive, 3*time.Second, -time.Second, 0)
+	f("value computed from samples after the deed", vigil.Healed, 6*time.Second, 6*time.Second, 5*time.Second)
+	f("value computed also from samples before the deed", vigil.Inconclusive, 6*time.Second, 6*time.Second, time.Minute)
 }
 
 func TestVerify_WindowNoLongerThanStabiliseStillSeesSamples(t *testing.T) {
