@@ -203,3 +203,20 @@ func TestPointed_FollowsThePathOfAField(t *testing.T) {
 	f("commands.first.dir", "2:30")
 	f("dir", "2:30")
 }
+
+func TestPointed_CountsInsideAText(t *testing.T) {
+	t.Parallel()
+	f := func(doc string, position any, want string) {
+		t.Helper()
+		err := config.Pointed("p.yaml", []byte(doc), vigil.Errorf(vigil.Invalid, "query_invalid", "wrong").With("field", "select.query").With("position", position))
+		if !strings.HasPrefix(err.Error(), "p.yaml:"+want+": wrong\n") {
+			t.Errorf("%q at %v: %v, want it at %s", doc, position, err, want)
+		}
+	}
+	f("select: {query: sum(x, every: 15s}", 4, "1:20")
+	f("select:\n  query: 'sum(x'\n  every: 15s\n", 6, "2:16")
+	f("select:\n  query: \"sum(x\"\n", float64(4), "2:14") // as HTTP has it
+	f("select:\n  query: |\n    sum(\n      rate(x[5m]\n    )\n", 8, "4:7")
+	f("select:\n  query: >\n    sum(\n    rate(x)\n", 7, "2:3") // folded: no longer the lines of the document
+	f("select: {query: a, every: 15s}", 9, "1:10")
+}

@@ -156,6 +156,9 @@ func Pointed(file string, doc []byte, err error) error {
 	if line == 0 {
 		return err
 	}
+	if l, c := inside(doc, e); l > 0 {
+		line, column = l, c
+	}
 	pointed := *e
 	pointed.Msg = point(file, doc, line, column, e.Msg)
 	return &pointed
@@ -178,7 +181,7 @@ func PointedFile(file string, err error) error {
 // the path's last part, or the one it quotes as unknown.
 func locate(doc []byte, e *vigil.Error) (line, column int) {
 	path, _ := e.Fields["field"].(string)
-	key := path[strings.LastIndexByte(path, '.')+1:]
+	key := last(path)
 	if _, rest, ok := strings.Cut(e.Msg, `unknown field "`); ok {
 		key, _, _ = strings.Cut(rest, `"`)
 	}
