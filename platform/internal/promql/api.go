@@ -104,7 +104,6 @@ func faultOf(err error) fault {
 	var own fault
 	var timeout prom.ErrQueryTimeout
 	var canceled prom.ErrQueryCanceled
-	var tooMany prom.ErrTooManySamples
 	switch {
 	case errors.As(err, &own):
 		return own
@@ -112,7 +111,7 @@ func faultOf(err error) fault {
 		return fault{http.StatusServiceUnavailable, "timeout", "the query took too long; ask for fewer series or a shorter range"}
 	case errors.As(err, &canceled), errors.Is(err, context.Canceled):
 		return fault{http.StatusServiceUnavailable, "canceled", "the query was canceled"}
-	case errors.As(err, &tooMany), vigil.CodeOf(err) == "query_too_expensive":
+	case isTooExpensive(err):
 		return fault{http.StatusUnprocessableEntity, "execution", "query_too_expensive: the query would read too many samples; ask for fewer series or a shorter range"}
 	}
 	if e, ours := errors.AsType[*vigil.Error](err); ours && e.Kind == vigil.Internal {

@@ -65,7 +65,7 @@ func (a *API) evaluate(ctx context.Context, p params, prepare func(Queryable, st
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	query, err := prepare(Queryable{a.o.History, a.o.Limits.Samples}, text)
+	query, err := prepare(Queryable{History: a.o.History, Samples: a.o.Limits.Samples}, text)
 	if err != nil {
 		return nil, badData("invalid parameter %q: %v", "query", err)
 	}

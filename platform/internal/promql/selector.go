@@ -84,14 +84,20 @@ func (s *Selector) Matches(series vigil.Series) bool {
 // String renders the selector as PromQL.
 func (s *Selector) String() string { return s.text }
 
-// syntaxError renders the parser's first complaint without its line and column
-// prefix, which the position field carries.
+// syntaxError renders the parser's first complaint.
 func syntaxError(err error) error {
+	offset, says := complaint(err)
+	return invalid(offset, "cannot be read: %v", says)
+}
+
+// complaint is the parser's first without its line and column prefix, which the
+// position field carries.
+func complaint(err error) (offset int, says error) {
 	var errs parser.ParseErrors
 	if errors.As(err, &errs) && len(errs) > 0 {
-		return invalid(int(errs[0].PositionRange.Start), "cannot be read: %v", errs[0].Err)
+		return int(errs[0].PositionRange.Start), errs[0].Err
 	}
-	return invalid(0, "cannot be read: %v", err)
+	return 0, err
 }
 
 // invalid makes the one error of this package; offset counts bytes from 0.

@@ -29,11 +29,13 @@ type History interface {
 type Queryable struct {
 	History History
 	Samples int // that the selectors of one query may read together; 0 means any number
+
+	seen *evidence // takes in what is read of the present; may be nil
 }
 
 // Querier implements storage.Queryable; times are unix milliseconds.
 func (q Queryable) Querier(mint, maxt int64) (storage.Querier, error) {
-	return &querier{history: q.History, limit: q.Samples, mint: mint, maxt: maxt}, nil
+	return &querier{history: q.History, limit: q.Samples, mint: mint, maxt: maxt, seen: q.seen}, nil
 }
 
 // querier reads for one query. The engine asks it for all selectors before it
@@ -42,6 +44,7 @@ type querier struct {
 	history     History
 	limit, read int // samples
 	mint, maxt  int64
+	seen        *evidence
 }
 
 // Select implements storage.Querier.
@@ -54,9 +57,16 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 		from, to = max(from, hints.Start), min(to, hints.End)
 	}
 	// An engine's millisecond holds every nanosecond up to the next.
-	found, err := q.history.Samples(ctx, matching(matchers), time.UnixMilli(from), time.UnixMilli(to).Add(time.Millisecond-1))
+	until, present := time.UnixMilli(to).Add(time.Millisecond-1), q.seen != nil && to == q.seen.at
+	if present {
+		until = until.Add(ahead)
+	}
+	found, err := q.history.Samples(ctx, matching(matchers), time.UnixMilli(from), until)
 	if err != nil {
 		return storage.ErrSeriesSet(err)
+	}
+	if present {
+		found = q.seen.add(found, to)
 	}
 	for _, h := range found {
 		q.read += len(h.Times)
