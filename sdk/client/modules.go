@@ -114,6 +114,20 @@ type AppliedPolicy struct {
 	AppliedAt time.Time `json:"applied_at"`
 	AppliedBy string    `json:"applied_by"`
 	Applied   string    `json:"applied,omitempty"` // by ApplyPolicy only: created, changed or unchanged
+
+	Query *QueryState `json:"query_state,omitempty"` // not by ApplyPolicy; nil if the policy selects series
+}
+
+// QueryState is how a policy's query has fared since the policy was put in force.
+type QueryState struct {
+	At      time.Time      `json:"at,omitzero"` // time of the last evaluation
+	Took    vigil.Duration `json:"took"`
+	Results int            `json:"results"` // of the last evaluation
+	Asked   uint64         `json:"asked"`
+	Failed  uint64         `json:"failed"`
+	Skipped uint64         `json:"skipped"`         // evaluations left out because it was too late for them
+	Error   string         `json:"error,omitempty"` // of the last evaluation
+	Code    string         `json:"code,omitempty"`
 }
 
 // Policies lists the applied policies.

@@ -26,7 +26,7 @@ const (
 type Policy struct {
 	Name       string          `json:"name"`
 	Module     string          `json:"module"` // name, name@version or sha256:…
-	Select     string          `json:"select"` // a PromQL vector selector
+	Select     Select          `json:"select"`
 	Settings   json.RawMessage `json:"settings,omitempty"`
 	Target     string          `json:"target"` // text and {{label}}, nothing else
 	Group      string          `json:"group,omitempty"`
@@ -127,8 +127,6 @@ func (p Policy) Check() error {
 		return bad("name", "want lower-case letters, digits and dashes, at most 63")
 	case p.Module == "":
 		return bad("module", "missing; name an uploaded module (see vigil module ls)")
-	case p.Select == "":
-		return bad("select", "an empty selector matches nothing; name a metric, for example cpu_usage")
 	case p.Mode != Disabled && p.Mode != Shadow && p.Mode != Suggest && p.Mode != Auto:
 		return bad("mode", "%q is none of disabled, shadow, suggest, auto", p.Mode)
 	case p.Interval.D() < 100*time.Millisecond:
@@ -152,10 +150,25 @@ func (p Policy) Check() error {
 			return bad("runbook", "with has %d bytes, the limit is %d", len(s.With), maxWith)
 		}
 	}
+	if field, wrong := p.Select.check(); wrong != "" {
+		return bad(field, "%s", wrong)
+	}
+	if p.Select.IsQuery() && 2*p.Select.Every > p.Lookback {
+		return bad("select.every", "want at most half the lookback of %s, else a result is no data before the next one comes", p.Lookback)
+	}
 	if _, err := ParseTarget(expand(p.Target, func(string) string { return "x" })); err != nil {
 		return AsError(err).With("field", "target")
 	}
 	return nil
+}
+
+// TargetLabels are the labels that the target template takes from a series.
+func (p Policy) TargetLabels() (labels []string) {
+	expand(p.Target, func(label string) string {
+		labels = append(labels, label)
+		return ""
+	})
+	return labels
 }
 
 // RenderTarget fills the policy's target template from a series' labels. A

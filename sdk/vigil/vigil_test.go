@@ -92,6 +92,43 @@ func TestParsePolicy_FillsDefaultsAndRefusesNonsense(t *testing.T) {
 	f("{"+least+`} {}`, "")
 }
 
+func TestSelect_IsATextOrAQuery(t *testing.T) {
+	t.Parallel()
+	policy := func(selects string) []byte {
+		return []byte(`{"name":"a","module":"threshold","select":` + selects + `,"target":"service:web"}`)
+	}
+	f := func(selects, shown string) {
+		t.Helper()
+		p, err := vigil.ParsePolicy(policy(selects))
+		if err != nil || p.Select.String() != shown {
+			t.Errorf("select %s is %s, %v, want %s", selects, p.Select, err, shown)
+		}
+		if doc, err := json.Marshal(p.Select); err != nil || string(doc) != selects {
+			t.Errorf("select %s is written %s, %v", selects, doc, err)
+		}
+	}
+	f(`"cpu_usage{env=\"prod\"}"`, `cpu_usage{env="prod"}`)
+	f(`{"query":"sum(x)","every":"15s"}`, "sum(x) every 15s")
+	g := func(selects, field string) {
+		t.Helper()
+		if _, err := vigil.ParsePolicy(policy(selects)); err == nil || vigil.AsError(err).Fields["field"] != field || vigil.KindOf(err) != vigil.Invalid {
+			t.Errorf("select %s: %v at %v, want %s", selects, err, vigil.AsError(err).Fields["field"], field)
+		}
+	}
+	g(`{}`, "select.query")
+	g(`{"every":"15s"}`, "select.query")
+	g(`{"query":"sum(x)"}`, "select.every")
+	g(`{"query":"sum(x)","every":"0s"}`, "select.every")
+	g(`{"query":"sum(x)","every":"999ms"}`, "select.every")
+	g(`{"query":"sum(x)","every":"61m"}`, "select.every")
+	g(`{"query":"sum(x)","every":"151s"}`, "select.every") // over half the lookback
+	g(`{"query":"sum(x)","every":"15s","each":1}`, "select.each")
+	g(`{"query":7,"every":"15s"}`, "select.query")
+	g(`[]`, "select")
+	g(`7`, "select")
+	g(`null`, "select")
+}
+
 func TestQuantities_ReadWhatTheyWrite(t *testing.T) {
 	t.Parallel()
 	f := func(s string) {

@@ -108,7 +108,7 @@ func (c *cli) sayIfDenied(ctx context.Context, api *client.Client, role, name st
 func policyRows(w io.Writer, rows ...client.AppliedPolicy) {
 	row(w, "NAME", "MODE", "MODULE", "SELECT", "TARGET")
 	for _, p := range rows {
-		row(w, p.Name, p.Mode, p.Module, cut(p.Select, 28), cut(p.Target, 28))
+		row(w, p.Name, p.Mode, p.Module, cut(p.Select.String(), 28), cut(p.Target, 28))
 	}
 }
 

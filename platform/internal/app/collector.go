@@ -146,7 +146,7 @@ func (a *App) applyFiles(ctx context.Context, t *tenant) error {
 			return err
 		}
 		if _, _, err := t.policies.Apply(ctx, "config:"+filepath.Base(file), p); err != nil {
-			return fmt.Errorf("apply %s: %w", file, err)
+			return fmt.Errorf("apply %s: %w", file, config.Pointed(file, doc, err))
 		}
 	}
 	return nil

@@ -38,6 +38,18 @@ func (a *App) meterPolicies(t *tenant) {
 			}
 		})
 	})
+	a.tel.Table([]string{"policy"}, []telemetry.Column{
+		{Name: "vigil_policy_queries_total", Help: "Evaluations of the policy's query."},
+		{Name: "vigil_policy_query_seconds_total", Help: "Time that they took."},
+		{Name: "vigil_policy_query_failures_total", Help: "Evaluations that failed; none of them led to an action."},
+		{Name: "vigil_policy_queries_skipped_total", Help: "Evaluations left out because it was too late for them."},
+	}, func(row tellRow) {
+		a.eachPolicy(t, func(c policy.Cost, _ string) {
+			if q := c.Query; q != nil {
+				row([]float64{float64(q.Asked), c.QueryTime.Seconds(), float64(q.Failed), float64(q.Skipped)}, c.Policy)
+			}
+		})
+	})
 	a.tel.Gauge("vigil_policies_not_shown", "Policies left out of the families by policy, beyond 1,000.", func() float64 {
 		_, omitted := t.policies.Costs(shownPolicies)
 		return float64(omitted)

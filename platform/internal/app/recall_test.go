@@ -50,7 +50,7 @@ func collector(t *testing.T) *App {
 		}
 	}
 	p := vigil.DefaultPolicy()
-	p.Name, p.Module, p.Select, p.Target, p.Settings = "load-high", "limit", "load", "service:web", []byte(`{"metric":"most"}`)
+	p.Name, p.Module, p.Select.Selector, p.Target, p.Settings = "load-high", "limit", "load", "service:web", []byte(`{"metric":"most"}`)
 	if _, _, err := a.home.policies.Apply(t.Context(), "local", p); err != nil {
 		t.Fatal(err)
 	}

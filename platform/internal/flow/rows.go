@@ -54,6 +54,9 @@ type PolicyRow struct {
 	Revision  int64     `json:"revision"`
 	AppliedAt time.Time `json:"applied_at"`
 	AppliedBy string    `json:"applied_by"`
+
+	// Query is how the policy's query fares, in answers to who asks for the policy.
+	Query *QueryState `json:"query_state,omitempty"`
 }
 
 // StateChange sets or deletes one key of a module's memory.

@@ -67,6 +67,7 @@ func newSite(s *Server, base func(poll bool) context.Context) (*site, error) {
 		},
 	})
 	st.api = newAPI(st)
+	documentSelection(st.api)
 	s.plan(st)
 	if err := st.openapi(); err != nil {
 		return nil, err

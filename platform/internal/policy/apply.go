@@ -31,6 +31,11 @@ func (e *Engine) Apply(ctx context.Context, by string, p vigil.Policy) (row flow
 		return flow.PolicyRow{}, "", vigil.Errorf(vigil.Invalid, "policy_limit", "there are %d policies already, which is the limit", maxPolicies).
 			Hinted("vigil policy ls")
 	}
+	if p.Select.IsQuery() {
+		if _, err := e.study(p); err != nil {
+			return flow.PolicyRow{}, "", err
+		}
+	}
 	digest, err := e.resolve(ctx, p)
 	if err != nil {
 		return flow.PolicyRow{}, "", err
@@ -92,6 +97,7 @@ func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, no
 	for _, sh := range e.shards {
 		sh.inbox.hint()
 	}
+	e.asker.hint()
 }
 
 // resolve finds the policy's module and checks that its runbook exists, and

@@ -24,9 +24,9 @@ func TestApply_RefusesWhatCannotWork(t *testing.T) {
 			t.Fatalf("%s was stored", code)
 		}
 	}
-	f("policy_invalid", func(p *vigil.Policy) { p.Select = "" })
-	f("selector_invalid", func(p *vigil.Policy) { p.Select = "{" })
-	f("selector_invalid", func(p *vigil.Policy) { p.Select, p.Mode = "{", vigil.Disabled })
+	f("policy_invalid", func(p *vigil.Policy) { p.Select.Selector = "" })
+	f("selector_invalid", func(p *vigil.Policy) { p.Select.Selector = "{" })
+	f("selector_invalid", func(p *vigil.Policy) { p.Select.Selector, p.Mode = "{", vigil.Disabled })
 	f("module_not_found", func(p *vigil.Policy) { p.Module = "nosuch" })
 	f("policy_invalid", func(p *vigil.Policy) { p.Module = "restart-service" })
 	f("module_not_found", func(p *vigil.Policy) { p.Runbook[0].Action = "nosuch" })

@@ -117,6 +117,9 @@ func (d *desk) notes(judgements []flow.Judgement) []note {
 func (d *desk) standing(t *track, newest int) note {
 	n := d.covering(note{track: t}, newest)
 	n.at, n.received = n.newest, n.heard
+	if d.origins[newest].bare && isClear(t.said) {
+		n.verdict, t.said = vigil.VerdictNoData, vigil.VerdictNoData
+	}
 	return n
 }
 
@@ -133,7 +136,8 @@ func (d *desk) rowOf(j flow.Judgement) int {
 }
 
 // note is one answer as the host understands it: samples that came too late or
-// are no numbers fire nothing, whatever the guest says.
+// are no numbers fire nothing, whatever the guest says, and the absence of samples
+// proves nothing to be well.
 func (d *desk) note(t *track, a placed, first, newest int) note {
 	n := note{
 		track: t, verdict: a.Verdict, value: finite(a.Value), reason: clip(a.Message),
@@ -141,7 +145,8 @@ func (d *desk) note(t *track, a placed, first, newest int) note {
 	}
 	v := d.ask.Values[a.row]
 	unfit := math.IsNaN(v) || math.IsInf(v, 0)
-	if (unfit && n.verdict == vigil.VerdictFire) || n.received.Sub(n.at) > d.bound.row.Lookback.D() {
+	bare := d.origins[a.row].bare
+	if (unfit && n.verdict == vigil.VerdictFire) || (bare && isClear(n.verdict)) || n.received.Sub(n.at) > d.bound.row.Lookback.D() {
 		n.verdict = vigil.VerdictNoData
 	}
 	if n.verdict != t.said {
@@ -149,6 +154,9 @@ func (d *desk) note(t *track, a placed, first, newest int) note {
 	}
 	return d.covering(n, newest)
 }
+
+// isClear reports whether a verdict says that its target is well.
+func isClear(v vigil.Verdict) bool { return v == vigil.VerdictOK || v == vigil.VerdictInfo }
 
 // covering says which row is the newest that a note's verdict holds for.
 func (d *desk) covering(n note, row int) note {

@@ -200,7 +200,7 @@ func (c *changes) firing(s *subject, p *bound, r *reading, began time.Time) flow
 		flow.Attr{Key: "vigil.value", Value: r.value})
 	return flow.Firing{
 		Policy: p.row, Episode: s.ep, Decision: s.ep.Decision, Series: r.series,
-		SampleAt: r.newest, ReceivedAt: r.heard, Value: r.value, Reason: r.reason,
+		SampleAt: r.newest, ReceivedAt: r.heard, Reach: s.rule.reach(), Value: r.value, Reason: r.reason,
 		Trail: r.trail, Trace: span.Context, Spans: []flow.Span{span},
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 )
 
 // Cost is what judging for one policy has used since it was put in force with
@@ -18,6 +20,9 @@ type Cost struct {
 	Time     time.Duration
 	Pages    uint32            // of 64 KiB, the most of an instance; policies of one module share it
 	Failures map[string]uint64 // calls that failed, by code
+
+	Query     *flow.QueryState // nil if the policy asks none
+	QueryTime time.Duration
 }
 
 // cost is the account of a rule. All shards write to it.
@@ -54,10 +59,14 @@ func (e *Engine) Costs(limit int) (costs []Cost, omitted int) {
 		c.mu.Lock()
 		failures := maps.Clone(c.failures)
 		c.mu.Unlock()
-		costs = append(costs, Cost{
+		cost := Cost{
 			Policy: b.row.Name, Digest: b.rule.digest, Calls: c.calls.Load(), Samples: c.samples.Load(), Fuel: c.fuel.Load(),
 			Time: time.Duration(c.nanos.Load()), Pages: c.pages.Load(), Failures: failures,
-		})
+		}
+		if q := b.rule.query; q != nil {
+			cost.Query, cost.QueryTime = q.state(), time.Duration(q.nanos.Load())
+		}
+		costs = append(costs, cost)
 	}
 	return costs, len(active) - len(costs)
 }

@@ -17,7 +17,7 @@ func TestCosts_BelongToOnePolicyAndOutliveItsSettings(t *testing.T) {
 	w := newWorld(t)
 	w.open(1)
 	w.apply(nil)
-	w.apply(func(p *vigil.Policy) { p.Name, p.Select = "other", "other" })
+	w.apply(func(p *vigil.Policy) { p.Name, p.Select.Selector = "other", "other" })
 	w.send(0.1, 0.2)
 	w.pass(time.Second)
 	w.mu.Lock()

@@ -61,6 +61,7 @@ type Options struct {
 	Guests   Guests
 	Modules  Modules
 	Selector func(text string) (matches func(vigil.Series) bool, err error)
+	Queries  Queries
 	Settings func(schema, settings []byte) error // says what a schema of a manifest does not allow
 	Treat    Treat
 	Spans    Spans
@@ -84,11 +85,13 @@ type Engine struct {
 	born   time.Time
 	shards []*shard
 	books  []*book
+	asker  *asker
 
 	set   atomic.Pointer[set]
 	apply sync.Mutex // serialises changes of set
 
 	evaluations, judgements, failures, skipped, unbound atomic.Uint64
+	results                                             atomic.Uint64 // series of results that were given a number
 }
 
 // Open loads policies and open episodes and returns an engine that judges once
@@ -102,6 +105,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		e.shards = append(e.shards, newShard(e, i))
 		e.books = append(e.books, newBook(e))
 	}
+	e.asker = &asker{e, make(chan struct{}, 1)}
 	rows, err := o.Ledger.Policies(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)

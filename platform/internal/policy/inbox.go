@@ -20,6 +20,11 @@ type offer struct {
 	batch *flow.Batch
 	runs  []flow.Run
 	at    time.Time // when it began to wait
+
+	// Of what a query gave.
+	rule  *rule  // whose query it was, and the only one to judge it; nil: any may
+	bare  bool   // it rests on no sample
+	fault string // why there is no answer; "" if there is one
 }
 
 func (o *offer) rows() (n int) {
@@ -97,7 +102,7 @@ func (o *offer) single(r flow.Run, row uint32) *offer {
 		Times:  []int64{o.batch.Times[row]},
 		Values: []float64{o.batch.Values[row]},
 	}
-	return &offer{batch: b, runs: b.Runs, at: o.at}
+	return &offer{batch: b, runs: b.Runs, at: o.at, rule: o.rule, bare: o.bare}
 }
 
 // take removes the offers of one turn, oldest first. What remains is hinted at.

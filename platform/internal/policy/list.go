@@ -15,7 +15,7 @@ func (e *Engine) List(context.Context) ([]flow.PolicyRow, error) {
 	s := e.set.Load()
 	rows := make([]flow.PolicyRow, 0, len(s.byName))
 	for _, name := range slices.Sorted(maps.Keys(s.byName)) {
-		rows = append(rows, s.byName[name].row)
+		rows = append(rows, s.byName[name].shown())
 	}
 	return rows, nil
 }
@@ -36,9 +36,18 @@ func (e *Engine) Still(ctx context.Context, fn func(rows []flow.PolicyRow) error
 func (e *Engine) Get(_ context.Context, name string) (flow.PolicyRow, error) {
 	s := e.set.Load()
 	if b := s.byName[name]; b != nil {
-		return b.row, nil
+		return b.shown(), nil
 	}
 	return flow.PolicyRow{}, s.unknown(name)
+}
+
+// shown is the policy with how its query fares.
+func (b *bound) shown() flow.PolicyRow {
+	row := b.row
+	if b.rule != nil && b.rule.query != nil {
+		row.Query = b.rule.query.state()
+	}
+	return row
 }
 
 // unknown is the error for a name that no policy has; it names those there are.

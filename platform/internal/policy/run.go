@@ -12,12 +12,14 @@ const maxWait = 5 * time.Second
 // logEvery bounds how often a shard that keeps failing says so.
 const logEvery = 10 * time.Second
 
-// Run judges until ctx ends: one goroutine per shard, all gone when it returns.
+// Run judges until ctx ends: one goroutine per shard and those that ask queries,
+// all gone when it returns.
 func (e *Engine) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i := range e.shards {
 		wg.Go(func() { e.serve(ctx, i) })
 	}
+	wg.Go(func() { e.asker.run(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -48,9 +50,13 @@ func (e *Engine) serve(ctx context.Context, i int) {
 
 // wait is how long the shard may sleep.
 func (sh *shard) wait(now time.Time) time.Duration {
-	due := sh.due()
-	if due.IsZero() {
+	return sleep(sh.due(), now)
+}
+
+// sleep is how long to wait for a time, zero being never.
+func sleep(until, now time.Time) time.Duration {
+	if until.IsZero() {
 		return maxWait
 	}
-	return min(max(due.Sub(now), 0), maxWait)
+	return min(max(until.Sub(now), 0), maxWait)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -16,17 +17,18 @@ import (
 type rule struct {
 	name     string
 	digest   string
-	selector string
+	selects  vigil.Select
 	settings []byte
 	target   string
-	matches  func(vigil.Series) bool
-	config   uint32 // the policy's number in every guest that judges for it
+	matches  func(vigil.Series) bool // nil if it asks
+	query    *query                  // nil if it selects
+	config   uint32                  // the policy's number in every guest that judges for it
 	cost     *cost
 }
 
 // judges reports whether the rule says what the row says.
 func (r *rule) judges(row flow.PolicyRow) bool {
-	return r.digest == row.Digest && r.selector == row.Select && r.target == row.Target &&
+	return r.digest == row.Digest && r.selects == row.Select && r.target == row.Target &&
 		bytes.Equal(r.settings, row.Settings)
 }
 
@@ -104,6 +106,14 @@ func (s *set) freeConfig() uint32 {
 	return n
 }
 
+// reach is how far before a sample that the rule judges its value looks.
+func (r *rule) reach() time.Duration {
+	if r.query == nil {
+		return 0
+	}
+	return r.query.reach
+}
+
 // bind makes a bound policy of a row. It keeps the rule, or at least its
 // number, of the policy's last revision where it can.
 func (e *Engine) bind(old *bound, row flow.PolicyRow, free func() uint32) (*bound, error) {
@@ -112,14 +122,17 @@ func (e *Engine) bind(old *bound, row flow.PolicyRow, free func() uint32) (*boun
 		b.rule = old.rule
 		return b, nil
 	}
-	matches, err := e.opts.Selector(row.Select)
+	r := &rule{name: row.Name, digest: row.Digest, selects: row.Select, settings: row.Settings, target: row.Target}
+	var err error
+	if row.Select.IsQuery() {
+		r.query, err = e.study(row.Policy)
+	} else {
+		r.matches, err = e.opts.Selector(row.Select.Selector)
+	}
 	if err != nil || row.Mode == vigil.Disabled {
 		return b, err
 	}
-	b.rule = &rule{
-		name: row.Name, digest: row.Digest, selector: row.Select, settings: row.Settings,
-		target: row.Target, matches: matches,
-	}
+	b.rule = r
 	if old != nil && old.rule != nil {
 		b.rule.config = old.rule.config
 	} else {

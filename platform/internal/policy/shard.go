@@ -83,8 +83,8 @@ func (e *Engine) Step(ctx context.Context, shard int, now time.Time) error {
 	sh := e.shards[shard]
 	turn := sh.inbox.take() // before the set is looked up: what comes after an Apply is judged by it
 	sh.adopt(ctx, now)
+	errs := []error{sh.faults(ctx, turn, now)}
 	sh.sort(turn)
-	var errs []error
 	for _, b := range sh.set.active {
 		d := sh.desks[b.rule]
 		if len(d.due) > 0 {
@@ -154,7 +154,7 @@ func (sh *shard) sort(turn []*offer) {
 			if r.Count == 0 {
 				continue
 			}
-			for _, t := range sh.route(r) {
+			for _, t := range sh.judges(o, r) {
 				if len(t.rows) == 0 {
 					t.desk.due = append(t.desk.due, t)
 				}
@@ -162,6 +162,19 @@ func (sh *shard) sort(turn []*offer) {
 			}
 		}
 	}
+}
+
+// judges returns the tracks that judge a run of an offer.
+func (sh *shard) judges(o *offer, r flow.Run) []*track {
+	if o.rule == nil {
+		return sh.route(r)
+	}
+	if d := sh.desks[o.rule]; d != nil {
+		if t := sh.track(d.bound, r); t != nil {
+			return []*track{t}
+		}
+	}
+	return nil // the policy changed meanwhile
 }
 
 // route returns the tracks of a series. Policies are asked once per series and
@@ -172,7 +185,7 @@ func (sh *shard) route(r flow.Run) []*track {
 	}
 	var tracks []*track
 	for _, b := range sh.set.active {
-		if b.rule.matches(r.Meta) {
+		if b.rule.matches != nil && b.rule.matches(r.Meta) {
 			if t := sh.track(b, r); t != nil {
 				tracks = append(tracks, t)
 			}

@@ -130,7 +130,7 @@ func treatment(p vigil.Policy) time.Duration {
 
 // judged is what the healer is told of the subject on each look.
 func (s *subject) judged(f finding) flow.Judged {
-	j := flow.Judged{Policy: s.rule.name, Target: s.target, Verdict: f.verdict}
+	j := flow.Judged{Policy: s.rule.name, Target: s.target, Verdict: f.verdict, Reach: s.rule.reach()}
 	if f.reading != nil {
 		j.Value, j.SampleAt, j.ReceivedAt = f.reading.value, f.reading.newest, f.reading.heard
 	}

@@ -118,6 +118,8 @@ type world struct {
 	judged    []flow.Judged
 	spans     []flow.Span
 	asks      int
+	questions []flow.Query // put to the history
+	answer    func(ctx context.Context, q flow.Query) ([]flow.QueryResult, error)
 	opened    int
 	failing   int  // guest calls to fail
 	naive     bool // the guest fires on NaN
@@ -147,6 +149,7 @@ func (w *world) open(shards int) {
 			}
 			return func(s vigil.Series) bool { return s.Name == text }, nil
 		},
+		Queries: queries{w},
 		Settings: func(schema, settings []byte) error { // a schema here is a word that is forbidden
 			if bytes.Contains(settings, bytes.Trim(schema, `"`)) {
 				return vigil.Errorf(vigil.Invalid, "settings_invalid", "%s: no such setting", schema).With("field", string(bytes.Trim(schema, `"`)))
@@ -202,7 +205,7 @@ func (w *world) apply(change func(p *vigil.Policy)) flow.PolicyRow {
 
 func cpuHigh() vigil.Policy {
 	p := vigil.DefaultPolicy()
-	p.Name, p.Module, p.Select, p.Target = "cpu-high", "threshold", "cpu_usage", "service:backend"
+	p.Name, p.Module, p.Select.Selector, p.Target = "cpu-high", "threshold", "cpu_usage", "service:backend"
 	p.Settings, p.Mode = json.RawMessage(`{"above": 0.8}`), vigil.Auto
 	p.RecoverFor = vigil.Duration(2 * time.Second)
 	p.Runbook = []vigil.Step{{Action: "restart-service", Timeout: vigil.DefaultTimeout}}
@@ -355,6 +358,30 @@ func (w *world) Emit(spans ...flow.Span) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spans = append(w.spans, spans...)
+}
+
+// queries is a history that answers what a test says. An expression is a word;
+// sum() gives no labels, and rate() looks back five minutes.
+type queries struct{ w *world }
+
+func (q queries) Form(text string) (flow.QueryForm, error) {
+	switch text {
+	case "(":
+		return flow.QueryForm{}, vigil.Errorf(vigil.Invalid, "query_invalid", "query cannot be read").With("field", "select.query")
+	case "sum()":
+		return flow.QueryForm{}, nil
+	case "rate()":
+		return flow.QueryForm{Open: true, Reach: 5 * time.Minute}, nil
+	}
+	return flow.QueryForm{Open: true}, nil
+}
+
+func (q queries) Ask(ctx context.Context, ask flow.Query) ([]flow.QueryResult, error) {
+	q.w.mu.Lock()
+	q.w.questions = append(q.w.questions, ask)
+	answer := q.w.answer
+	q.w.mu.Unlock()
+	return answer(ctx, ask)
 }
 
 // The modules and their guests.

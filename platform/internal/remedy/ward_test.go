@@ -268,7 +268,7 @@ func (w *ward) must(err error) {
 // cpuHigh is the seed's policy.
 func cpuHigh() flow.PolicyRow {
 	p := vigil.DefaultPolicy()
-	p.Name, p.Module, p.Select, p.Target = "cpu-high", "threshold", "cpu_usage", "service:backend"
+	p.Name, p.Module, p.Select.Selector, p.Target = "cpu-high", "threshold", "cpu_usage", "service:backend"
 	p.RecoverFor, p.Mode = secs(2), vigil.Auto
 	p.Guards = vigil.Guards{Budget: vigil.Rate{N: 60, Per: vigil.Duration(time.Hour)}, MaxAge: secs(600)}
 	p.Runbook = []vigil.Step{{Action: "restart-service", Timeout: secs(30)}}

@@ -66,7 +66,7 @@ func kinds() []flow.PolicyRow {
 	d := func(v time.Duration) vigil.Duration { return vigil.Duration(v) }
 	make := func(name string, mode vigil.Mode, runbook ...string) flow.PolicyRow {
 		p := vigil.DefaultPolicy()
-		p.Name, p.Module, p.Select, p.Target, p.Mode = name, "threshold", "load", "service:{{service}}", mode
+		p.Name, p.Module, p.Select.Selector, p.Target, p.Mode = name, "threshold", "load", "service:{{service}}", mode
 		p.RecoverFor, p.Lookback = d(time.Second), d(30*time.Second)
 		p.Guards.Cooldown, p.Guards.Warmup, p.Guards.MaxAge = d(10*time.Second), d(5*time.Second), d(time.Minute)
 		p.Verify = vigil.Verify{Stabilise: d(5 * time.Second), Window: d(20 * time.Second)}
