@@ -11,6 +11,12 @@
 // `recover_for`. Time passes too: while an episode is open or was until
 // recently, its target is looked at again at least twice a second.
 //
+// A policy that names a query has its results judged in place of samples. The query
+// is asked at whole multiples of its interval, of at most two policies at once,
+// and one that is late is left out and counted. Results go the way of batches, to
+// their policy alone, dated by the newest sample they rest on; what rests on none
+// may fire and is never ok, and a failed query is an error.
+//
 // A guest may ask the host while it judges; what it asked and was answered is
 // kept with the decisions that may lead to an action, beside the samples it saw,
 // so that they can be judged again as they were.
