@@ -46,6 +46,45 @@ type Guards struct {
 	Warmup   Duration `json:"warmup"`          // no action this soon after a start
 	Budget   Rate     `json:"budget,omitzero"` // attempts per target, then exhausted
 	MaxAge   Duration `json:"max_age"`         // a remediation older than this is not started
+	Backoff  Backoff  `json:"backoff"`         // wait after a remediation of the target that did not heal
+
+	// The fleet's: they count targets of one group. Zero turns one off.
+	MinHealthy    Share `json:"min_healthy"`    // of the group's known targets; below it nothing is touched
+	MaxConcurrent Share `json:"max_concurrent"` // of the group's known targets in treatment at a time; a percentage allows at least one
+	Rate          Rate  `json:"rate,omitzero"`  // of the policy's attempts, on all targets
+	Storm         Storm `json:"storm"`
+	TripAfter     int   `json:"trip_after"`  // targets on which one action failed stop the policy everywhere
+	Ineffective   int   `json:"ineffective"` // remediations in a row that did not help a target leave it to a person
+}
+
+// Backoff is a wait that doubles with each failure.
+type Backoff struct {
+	First Duration `json:"first"`
+	Most  Duration `json:"most"`
+}
+
+// After returns the wait after n failures in a row.
+func (b Backoff) After(n int) time.Duration {
+	wait := b.First.D()
+	for range min(n, 32) - 1 {
+		wait = min(2*wait, b.Most.D())
+	}
+	return wait
+}
+
+// Storm is when so much of a group is bad that acting on each makes it worse.
+type Storm struct {
+	Targets int      `json:"targets"` // at least so many, and
+	Share   Share    `json:"share"`   // more than this of the group, unhealthy or silent
+	Calm    Duration `json:"calm"`    // actions start again when it has been over for so long
+}
+
+// Rages reports whether bad of known targets are a storm.
+func (s Storm) Rages(bad, known int) bool {
+	if s.Share.Percent {
+		return s.Share.N > 0 && bad >= s.Targets && bad*100 > known*s.Share.N
+	}
+	return s.Share.N > 0 && bad >= s.Targets && bad > s.Share.N
 }
 
 // maxWith bounds a step's parameters, in bytes.
@@ -78,6 +117,13 @@ func DefaultPolicy() Policy {
 			Warmup:   d(20 * time.Second),
 			Budget:   Rate{N: 3, Per: d(time.Hour)},
 			MaxAge:   d(10 * time.Minute),
+			Backoff:  Backoff{First: d(time.Minute), Most: d(10 * time.Minute)},
+
+			MaxConcurrent: Share{N: 10, Percent: true},
+			Rate:          Rate{N: 30, Per: d(time.Hour)},
+			Storm:         Storm{Targets: 3, Share: Share{N: 30, Percent: true}, Calm: d(5 * time.Minute)},
+			TripAfter:     3,
+			Ineffective:   3,
 		},
 		Verify: Verify{Stabilise: d(30 * time.Second), Window: d(5 * time.Minute)},
 	}
@@ -156,6 +202,9 @@ func (p Policy) Check() error {
 	if p.Select.IsQuery() && 2*p.Select.Every > p.Lookback {
 		return bad("select.every", "want at most half the lookback of %s, else a result is no data before the next one comes", p.Lookback)
 	}
+	if field, want := p.Guards.wrong(); field != "" {
+		return bad("guards."+field, "%s", want)
+	}
 	if _, err := ParseTarget(expand(p.Target, func(string) string { return "x" })); err != nil {
 		return AsError(err).With("field", "target")
 	}
@@ -169,6 +218,21 @@ func (p Policy) TargetLabels() (labels []string) {
 		return ""
 	})
 	return labels
+}
+
+// wrong names the first guard that makes no sense, and what it wants.
+func (g Guards) wrong() (field, want string) {
+	switch {
+	case g.Backoff.Most < g.Backoff.First:
+		return "backoff.most", "want at least the first wait, which is " + g.Backoff.First.String()
+	case g.Storm.Targets < 0 || g.Storm.Targets > 1<<16:
+		return "storm.targets", "want a number of targets"
+	case g.TripAfter < 0 || g.TripAfter > 64:
+		return "trip_after", "want a number of targets up to 64, 0 for never"
+	case g.Ineffective < 0:
+		return "ineffective", "want a number of remediations, 0 for never"
+	}
+	return "", ""
 }
 
 // RenderTarget fills the policy's target template from a series' labels. A

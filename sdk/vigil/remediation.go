@@ -29,7 +29,8 @@ type Remediation struct {
 	Episode      string       `json:"episode,omitempty"`
 	Decision     string       `json:"decision,omitempty"`
 	Target       Target       `json:"target"`
-	Reason       string       `json:"reason"` // why, in the policy's or the person's words
+	Group        string       `json:"group,omitempty"` // that caps and storms count it in, such as env=prod
+	Reason       string       `json:"reason"`          // why, in the policy's or the person's words
 	Value        float64      `json:"value"`
 	State        State        `json:"state"`
 	Hold         *Hold        `json:"hold,omitempty"` // why blocked or skipped

@@ -93,9 +93,15 @@ const (
 	BlockShadow     BlockReason = "shadow"
 	BlockDuplicate  BlockReason = "duplicate"
 	BlockTargetBusy BlockReason = "target_busy"
+	BlockDependency BlockReason = "dependency" // something below the target is bad: that first
 	BlockCooldown   BlockReason = "cooldown"
-	BlockBackoff    BlockReason = "backoff" // the last lease came back unused
+	BlockBackoff    BlockReason = "backoff" // the last remediation did not heal, or the last lease came back unused
 	BlockExhausted  BlockReason = "exhausted"
+	BlockMinHealthy BlockReason = "min_healthy"
+	BlockConcurrent BlockReason = "max_concurrent"
+	BlockRate       BlockReason = "rate_window"
+	BlockBreaker    BlockReason = "breaker_tripped"
+	BlockNoHelp     BlockReason = "ineffective"
 	BlockDenied     BlockReason = "capability_denied"
 	BlockApproval   BlockReason = "awaiting_approval"
 )

@@ -92,12 +92,46 @@ type TargetMemory struct {
 	Fence   uint64      // highest fence token ever given
 	Deeds   []time.Time // ends of recent attempts, newest last, bounded
 	Updated time.Time
+
+	Failures  int                  // remediations that did not heal it, since the last that did
+	FailedAt  time.Time            // when the last of them ended
+	Unhelpful map[string]Unhelpful // by policy
+	Mark      vigil.Mark           // a person's word
+}
+
+// Unhelpful counts a policy's remediations of one target in a row that did not
+// help it.
+type Unhelpful struct {
+	N     int       `json:"n"`
+	Limit int       `json:"limit,omitempty"` // from which on a person goes on; 0: none
+	At    time.Time `json:"at"`              // when the last of them ended
+}
+
+// GuardMemory is what guards must remember across restarts of a policy, a group
+// or the whole tenant. One that remembers nothing is deleted.
+type GuardMemory struct {
+	Of     string         `json:"-"`                // tenant, policy:NAME or group:GROUP
+	FullAt time.Time      `json:"full_at,omitzero"` // when the token bucket is full again
+	Failed []FailedAction `json:"failed,omitempty"` // of a policy, oldest first, bounded
+	Trip   *vigil.Breaker `json:"trip,omitempty"`   // nil: closed
+	Storm  vigil.Storm    `json:"storm,omitzero"`   // the limits that a storm is held against
+}
+
+// Empty reports whether there is nothing to remember.
+func (m GuardMemory) Empty() bool { return m.Trip == nil && len(m.Failed) == 0 && m.FullAt.IsZero() }
+
+// FailedAction is an action that failed, or did not help, on a target.
+type FailedAction struct {
+	Action string       `json:"action"`
+	Target vigil.Target `json:"target"`
+	At     time.Time    `json:"at"`
 }
 
 // Change is what one step of the healer makes durable, in one transaction.
 type Change struct {
 	Remediations []vigil.Remediation // Version is the one after the change
 	Targets      []TargetMemory
+	Guards       []GuardMemory
 	KillSwitch   *KillSwitch
 	Audit        []vigil.AuditRecord
 }
@@ -114,6 +148,7 @@ type KillSwitch struct {
 type Treatment struct {
 	Open       []vigil.Remediation
 	Targets    []TargetMemory
+	Guards     []GuardMemory
 	KillSwitch KillSwitch
 }
 

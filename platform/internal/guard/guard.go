@@ -42,7 +42,31 @@ type Request struct {
 	Unmanaged string      // why no remediator can reach the target; "" if one can
 	Denied    string      // why the action may not run there; "" if it may
 	Busy      *Busy       // what occupies the target
+	Below     string      // what the target depends on and is bad; "" if nothing is
 	Deeds     []time.Time // ends of the target's recent attempts, newest last
+	Failures  int         // remediations that did not heal the target, since the last that did
+	FailedAt  time.Time   // when the last of them ended
+	Unhelpful int         // remediations of this policy in a row that did not help the target
+
+	Policy  string      // its name, for messages
+	Census  flow.Census // of the target's group
+	Treated int         // other targets of the group in treatment
+	Buckets []Bucket    // that the next attempt takes a token from; empty when it was counted already
+	Trip    *Trip       // the storm that stopped the group; nil: none did
+}
+
+// Bucket is a token bucket: Rate.N tokens, refilled evenly in Rate.Per.
+type Bucket struct {
+	Of     string // whose, for messages
+	Rate   vigil.Rate
+	FullAt time.Time // when it is full if nothing is taken; zero or past: it is full
+}
+
+// Trip is a storm that has not been over for long enough.
+type Trip struct {
+	Detail string
+	Calm   vigil.Duration // how long it must be over
+	Ends   time.Time      // zero while it rages
 }
 
 // Busy is the remediation that occupies a target.
@@ -67,12 +91,19 @@ func Rules() []Rule {
 		{vigil.BlockWarmup, Plan | Lease, warmup},
 		{vigil.BlockStale, Plan | Lease, stale},
 		{vigil.BlockResolved, Plan | Lease, resolved},
-		{vigil.BlockUnmanaged, Plan | Wish, unmanaged},
+		{vigil.BlockUnmanaged, Plan | Wish | Lease, unmanaged},
 		{vigil.BlockShadow, Plan, shadow},
 		{vigil.BlockDuplicate, Plan, duplicate},
 		{vigil.BlockTargetBusy, Plan | Wish | Lease, targetBusy},
+		{vigil.BlockDependency, Plan | Lease, dependency},
 		{vigil.BlockCooldown, Plan | Wish, cooldown},
+		{vigil.BlockBackoff, Plan, backoff},
 		{vigil.BlockExhausted, Plan | Lease, exhausted},
+		{vigil.BlockMinHealthy, Plan | Lease, minHealthy},
+		{vigil.BlockConcurrent, Plan | Lease, maxConcurrent},
+		{vigil.BlockRate, Plan | Lease, rateWindow},
+		{vigil.BlockBreaker, Plan | Lease | Start, breakerTripped},
+		{vigil.BlockNoHelp, Plan, ineffective},
 		{vigil.BlockDenied, Plan | Wish | Lease, denied},
 	}
 }

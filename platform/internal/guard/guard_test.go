@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/guard"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -20,10 +22,17 @@ func sound(now time.Time) guard.Request {
 		Would: "run restart-service on service:web@h",
 		Guards: vigil.Guards{
 			Cooldown: d(5 * time.Minute), Warmup: d(20 * time.Second), MaxAge: d(10 * time.Minute),
-			Budget: vigil.Rate{N: 3, Per: d(time.Hour)},
+			Budget:  vigil.Rate{N: 3, Per: d(time.Hour)},
+			Backoff: vigil.Backoff{First: d(time.Minute), Most: d(10 * time.Minute)}, MinHealthy: percent(50), MaxConcurrent: percent(10),
+			Rate: vigil.Rate{N: 30, Per: d(time.Hour)}, TripAfter: 3, Ineffective: 3,
+			Storm: vigil.Storm{Targets: 3, Share: percent(30), Calm: d(5 * time.Minute)},
 		},
+		Policy: "cpu-high", Census: flow.Census{Group: "env=prod", Known: 20, Unhealthy: 1},
+		Buckets: []guard.Bucket{{Of: "cpu-high", Rate: vigil.Rate{N: 30, Per: d(time.Hour)}}},
 	}
 }
+
+func percent(n int) vigil.Share { return vigil.Share{N: n, Percent: true} }
 
 func ago(now time.Time, ds ...time.Duration) (out []time.Time) {
 	for _, d := range ds {
@@ -97,6 +106,152 @@ func TestRules_HoldWithNumbers(t *testing.T) {
 	f(vigil.BlockDenied, "no grant", 0, guard.Plan, func(r *guard.Request) { r.Denied = "no grant" })
 }
 
+// TestFleetRules_HoldWithNumbers has the rules that count more than one target;
+// each case fails when its rule is removed from the list.
+func TestFleetRules_HoldWithNumbers(t *testing.T) {
+	t.Parallel()
+	now := start
+	f := func(want vigil.BlockReason, stages guard.Stage, detail string, retry time.Duration, change func(r *guard.Request)) {
+		t.Helper()
+		for _, stage := range []guard.Stage{guard.Plan, guard.Wish, guard.Lease, guard.Start} {
+			r := sound(now)
+			change(&r)
+			got := guard.Check(guard.For(stage), r, now)
+			if stages&stage == 0 {
+				if got != nil && got.Reason == want {
+					t.Errorf("%s: asked at stage %d", want, stage)
+				}
+				continue
+			}
+			if got == nil || got.Reason != want || got.Detail != detail {
+				t.Errorf("%s at stage %d: held by %+v, want %q", want, stage, got, detail)
+				continue
+			}
+			if at := now.Add(retry); retry != 0 && !got.RetryAt.Equal(at) || retry == 0 && !got.RetryAt.IsZero() {
+				t.Errorf("%s: retry at %s, want %s from now", want, got.RetryAt, retry)
+			}
+			r.Manual = true
+			if got := guard.Check(guard.For(stage), r, now); got != nil {
+				t.Errorf("%s holds a person back: %+v", want, got)
+			}
+		}
+	}
+	f(vigil.BlockWarmup, guard.Plan|guard.Lease, "5 of 20 known targets of env=prod have not been heard of since the start, more than 20%", 0, func(r *guard.Request) {
+		r.Census.Unheard = 5
+	})
+	f(vigil.BlockDependency, guard.Plan|guard.Lease, "it depends on service:db@h, which is treated first", 0, func(r *guard.Request) { r.Below = "service:db@h" })
+	f(vigil.BlockBackoff, guard.Plan, "3 remediations in a row did not heal it; the wait of 4m ends in 1m", time.Minute, func(r *guard.Request) {
+		r.Failures, r.FailedAt = 3, now.Add(-3*time.Minute)
+	})
+	f(vigil.BlockBackoff, guard.Plan, "99 remediations in a row did not heal it; the wait of 10m ends in 7m", 7*time.Minute, func(r *guard.Request) {
+		r.Failures, r.FailedAt = 99, now.Add(-3*time.Minute)
+	})
+	f(vigil.BlockMinHealthy, guard.Plan|guard.Lease, "10 of 21 known targets of env=prod are healthy, below the min_healthy of 50%", 0, func(r *guard.Request) {
+		r.Census.Known, r.Census.Unhealthy, r.Census.Silent = 21, 6, 5
+	})
+	f(vigil.BlockMinHealthy, guard.Plan|guard.Lease, "1 of 2 known targets of env=prod are healthy, below the min_healthy of 2", 0, func(r *guard.Request) {
+		r.Guards.MinHealthy, r.Census.Known = vigil.Share{N: 2}, 2
+	})
+	f(vigil.BlockConcurrent, guard.Plan|guard.Lease, "2 of 20 known targets of env=prod are in treatment; the max_concurrent of 10% allows 2", 0, func(r *guard.Request) { r.Treated = 2 })
+	f(vigil.BlockConcurrent, guard.Plan|guard.Lease, "1 of 9 known targets of env=prod are in treatment; the max_concurrent of 10% allows 1", 0, func(r *guard.Request) {
+		r.Treated, r.Census.Known = 1, 9
+	})
+	f(vigil.BlockRate, guard.Plan|guard.Lease, "cpu-high has used its rate of 30/1h; the next is free in 2m", 2*time.Minute, func(r *guard.Request) {
+		for range 30 {
+			r.Buckets[0].FullAt = r.Buckets[0].Take(now)
+		}
+	})
+	f(vigil.BlockBreaker, guard.Plan|guard.Lease|guard.Start, "storm in env=prod: 7 of 20 known targets are unhealthy or silent, over 30%; actions start again 5m after it is over", 0, func(r *guard.Request) {
+		r.Census.Silent = 6
+	})
+	f(vigil.BlockBreaker, guard.Plan|guard.Lease|guard.Start, "so it was; actions start again 5m after it is over", 0, func(r *guard.Request) {
+		r.Trip = &guard.Trip{Detail: "so it was", Calm: r.Guards.Storm.Calm}
+	})
+	f(vigil.BlockBreaker, guard.Plan|guard.Lease|guard.Start, "so it was; it is over since and must stay so for 5m", time.Minute, func(r *guard.Request) {
+		r.Trip = &guard.Trip{Detail: "so it was", Calm: r.Guards.Storm.Calm, Ends: now.Add(time.Minute)}
+	})
+	f(vigil.BlockNoHelp, guard.Plan, "3 remediations by cpu-high in a row did not help; a person goes on (vigil breaker reset cpu-high)", 0, func(r *guard.Request) { r.Unhelpful = 3 })
+}
+
+func TestFleetRules_LetASoundGroupPass(t *testing.T) {
+	t.Parallel()
+	f := func(name string, change func(r *guard.Request)) {
+		t.Helper()
+		r := sound(start)
+		change(&r)
+		if got := guard.Check(guard.For(guard.Plan), r, start); got != nil {
+			t.Errorf("%s: held by %s: %s", name, got.Reason, got.Detail)
+		}
+	}
+	f("a fifth unheard", func(r *guard.Request) { r.Census.Unheard = 4 })
+	f("backoff over", func(r *guard.Request) { r.Failures, r.FailedAt = 3, start.Add(-4*time.Minute) })
+	f("just healthy enough", func(r *guard.Request) {
+		r.Guards.Storm, r.Census.Unhealthy = vigil.Storm{}, 10
+	})
+	f("room for one more", func(r *guard.Request) { r.Treated = 1 })
+	f("a group of one", func(r *guard.Request) { r.Census = flow.Census{Group: "env=prod", Known: 2, Unhealthy: 1} })
+	f("a token left", func(r *guard.Request) {
+		for range 29 {
+			r.Buckets[0].FullAt = r.Buckets[0].Take(start)
+		}
+	})
+	f("a clock that was set back", func(r *guard.Request) { r.Buckets[0].FullAt = r.Buckets[0].Take(start.Add(-time.Hour)).Add(time.Hour) })
+	f("30 % are no storm", func(r *guard.Request) { r.Census.Silent = 5 })
+	f("two are no storm", func(r *guard.Request) {
+		r.Guards.MinHealthy, r.Census = vigil.Share{}, flow.Census{Known: 3, Unhealthy: 2}
+	})
+	f("twice is not ineffective", func(r *guard.Request) { r.Unhelpful = 2 })
+	f("all turned off", func(r *guard.Request) {
+		g := r.Guards
+		*r = guard.Request{
+			Mode: vigil.Auto, Guards: vigil.Guards{MaxAge: g.MaxAge}, Started: start, Firing: true, SampleAt: start, ReceivedAt: start, Lookback: time.Minute,
+			Census: flow.Census{Known: 4, Unhealthy: 4}, Treated: 3, Failures: 9, FailedAt: start, Unhelpful: 9, Buckets: []guard.Bucket{{FullAt: start.Add(time.Hour)}},
+		}
+	})
+}
+
+// A bucket gives its N at once and then one each Per/N, whatever the moments.
+func TestBucket_NeverGivesMoreThanItsRate(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rate := vigil.Rate{N: rapid.IntRange(1, 10).Draw(t, "n"), Per: vigil.Duration(time.Minute)}
+		b, now := guard.Bucket{Of: "x", Rate: rate}, start
+		var took []time.Time
+		for range 50 {
+			now = now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "s")) * time.Second)
+			r := sound(now)
+			r.Buckets = []guard.Bucket{b}
+			hold := guard.Check(guard.For(guard.Plan), r, now)
+			if hold != nil {
+				r.Buckets[0].FullAt = b.FullAt
+				if again := guard.Check(guard.For(guard.Plan), r, hold.RetryAt.Add(-time.Nanosecond)); again == nil {
+					t.Fatalf("free before RetryAt %s", hold.RetryAt)
+				}
+				continue
+			}
+			b.FullAt = b.Take(now)
+			took = append(took, now)
+		}
+		// In any span of one Per it gives at most what it holds and what flows in.
+		for i := range took {
+			n := 0
+			for _, at := range took[i:] {
+				n += bit(at.Sub(took[i]) < rate.Per.D())
+			}
+			if n > 2*rate.N {
+				t.Fatalf("%d in one %s, want at most %d", n, rate.Per, 2*rate.N)
+			}
+		}
+	})
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func TestRules_LetASoundRequestPass(t *testing.T) {
 	t.Parallel()
 	f := func(name string, stage guard.Stage, change func(r *guard.Request)) {
@@ -135,7 +290,8 @@ func TestRules_StandInOneFixedOrder(t *testing.T) {
 	t.Parallel()
 	want := []vigil.BlockReason{
 		vigil.BlockKillSwitch, vigil.BlockWarmup, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockShadow,
-		vigil.BlockDuplicate, vigil.BlockTargetBusy, vigil.BlockCooldown, vigil.BlockExhausted, vigil.BlockDenied,
+		vigil.BlockDuplicate, vigil.BlockTargetBusy, vigil.BlockDependency, vigil.BlockCooldown, vigil.BlockBackoff, vigil.BlockExhausted,
+		vigil.BlockMinHealthy, vigil.BlockConcurrent, vigil.BlockRate, vigil.BlockBreaker, vigil.BlockNoHelp, vigil.BlockDenied,
 	}
 	var got []vigil.BlockReason
 	for _, rule := range guard.Rules() {
@@ -153,7 +309,9 @@ func TestCheck_FirstRuleWins(t *testing.T) {
 	r := guard.Request{
 		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann"}, Started: start, Guards: sound(start).Guards, Mode: vigil.Shadow,
 		After: start, SampleAt: start.Add(-time.Second), Unmanaged: "u", Denied: "d", Deeds: ago(start, 3, 2, 1),
-		Busy: &guard.Busy{Remediation: "rem-1", State: vigil.Running, Same: true, SampleAt: start},
+		Below: "service:db", Failures: 1, FailedAt: start, Unhelpful: 3, Census: flow.Census{Known: 4, Unhealthy: 4}, Treated: 3,
+		Buckets: []guard.Bucket{{Of: "x", Rate: vigil.Rate{N: 1, Per: vigil.Duration(time.Hour)}, FullAt: start.Add(time.Hour)}},
+		Busy:    &guard.Busy{Remediation: "rem-1", State: vigil.Running, Same: true, SampleAt: start},
 	}
 	rules := guard.For(guard.Plan)
 	for i, rule := range rules {

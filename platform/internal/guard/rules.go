@@ -25,10 +25,16 @@ func killSwitch(r Request, _ time.Time) *vigil.Hold {
 // moments may only be what has not reported yet.
 func warmup(r Request, now time.Time) *vigil.Hold {
 	ends := r.Started.Add(r.Guards.Warmup.D())
-	if r.Manual || !now.Before(ends) {
+	if r.Manual || r.Guards.Warmup == 0 {
 		return nil
 	}
-	return hold(ends, "warm-up of %s ends in %s", r.Guards.Warmup, words(ends.Sub(now)))
+	if now.Before(ends) {
+		return hold(ends, "warm-up of %s ends in %s", r.Guards.Warmup, words(ends.Sub(now)))
+	}
+	if c := r.Census; c.Unheard*5 > c.Known {
+		return hold(time.Time{}, "%d of %d known targets of %s have not been heard of since the start, more than 20%%", c.Unheard, c.Known, c.Group)
+	}
+	return nil
 }
 
 // stale refuses to act on a world that is gone: a plan that waited too long or
