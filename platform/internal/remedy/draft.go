@@ -25,6 +25,9 @@ type draft struct {
 	order   []string                     // ids of rows, in the order they were touched
 	deeds   []string                     // targets whose memory changes
 	freed   []string                     // targets that may act again
+	counts  map[string]bool              // remediations whose end is counted
+	learned map[string]flow.GuardMemory  // what guards remember, as far as it changes
+	sick    map[string]bool              // what is bad or in treatment, by name; nil until it is asked for
 	drawn   uint32                       // identifiers drawn from the seed so far
 	broken  error                        // a move that the state machine forbids: the step is void
 }
@@ -35,6 +38,7 @@ func newDraft(s State, e Event, now time.Time) *draft {
 		waiting: maps.Clone(e.Waiting),
 		rows:    map[string]vigil.Remediation{},
 		before:  map[string]bool{},
+		counts:  map[string]bool{},
 	}
 }
 
@@ -78,6 +82,10 @@ func (d *draft) save(r *vigil.Remediation) {
 	}
 	r.UpdatedAt = d.now
 	d.rows[r.ID] = *r
+	if !r.Open() && d.before[r.ID] && !d.counts[r.ID] {
+		d.counts[r.ID] = true
+		d.outcome(*r)
+	}
 	d.keep(*r)
 	if !r.Open() {
 		d.freed = append(d.freed, r.Target.String())
@@ -147,6 +155,9 @@ func (d *draft) finish() {
 	for _, key := range d.deeds {
 		m, _ := d.targets.get(key)
 		d.out.Change.Targets = append(d.out.Change.Targets, m)
+	}
+	for _, of := range slices.Sorted(maps.Keys(d.learned)) {
+		d.out.Change.Guards = append(d.out.Change.Guards, d.learned[of])
 	}
 }
 

@@ -121,15 +121,21 @@ func reason(rep flow.Report) string {
 // there is none or a person wants it to stop.
 func (d *draft) next(r *vigil.Remediation, by string, end vigil.State, message string) {
 	_, stop := d.cancels.get(r.ID)
+	action := r.Current().Action
+	if stop {
+		action = "" // what a person stopped says nothing of the action
+	}
 	if r.Step+1 >= len(r.Runbook) || stop {
 		d.move(r, end, by, message, nil)
 		d.save(r)
+		d.flop(*r, action)
 		return
 	}
 	r.Step++
 	r.PlannedAt = d.now
 	d.move(r, vigil.Planned, by, fmt.Sprintf("%s; step %d of %d is next", message, r.Step+1, len(r.Runbook)), nil)
 	d.save(r)
+	d.flop(*r, action)
 }
 
 // unused takes back a lease whose action was never entered. Nothing happened,

@@ -1,9 +1,12 @@
 package remedy
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -157,4 +160,57 @@ func (h *Healer) KillSwitch() flow.KillSwitch {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.state.killSwitch
+}
+
+// ResetBreaker lets a stopped policy go on: its backlog is dropped and the
+// present is looked at anew.
+func (h *Healer) ResetBreaker(ctx context.Context, policy, by string) error {
+	_, err := h.do(ctx, Reset{Policy: policy, By: by})
+	return err
+}
+
+// Breakers lists what is stopped, and why, in the order of their policies.
+func (h *Healer) Breakers(context.Context) ([]vigil.Breaker, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := []vigil.Breaker{}
+	for _, of := range h.state.memories.keys(func(m flow.GuardMemory) bool { return m.Trip != nil }) {
+		m, _ := h.state.memories.get(of)
+		all = append(all, *m.Trip)
+	}
+	for key, m := range h.state.targets.all() {
+		for policy, u := range m.Unhelpful {
+			if u.Limit > 0 && u.N >= u.Limit {
+				all = append(all, vigil.Breaker{
+					Policy: policy, Target: &m.Target, State: vigil.BreakerTripped, Why: vigil.WhyIneffective, At: u.At,
+					Detail: fmt.Sprintf("%d remediations in a row did not help %s", u.N, key),
+				})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b vigil.Breaker) int {
+		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Why, b.Why), cmp.Compare(a.Group+a.Detail, b.Group+b.Detail))
+	})
+	return all, nil
+}
+
+// MarkTarget takes a person's word on a target: from now on nothing automatic
+// starts on one that is protected or decommissioned.
+func (h *Healer) MarkTarget(ctx context.Context, t vigil.Target, m vigil.Mark) error {
+	_, err := h.do(ctx, Marked{Target: t, Mark: m})
+	return err
+}
+
+// Marks returns what people said of targets, and the ids of the remediations
+// that occupy some.
+func (h *Healer) Marks() (marks map[string]vigil.Mark, treated map[string]string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	marks = map[string]vigil.Mark{}
+	for key, m := range h.state.targets.all() {
+		if m.Mark != (vigil.Mark{}) {
+			marks[key] = m.Mark
+		}
+	}
+	return marks, maps.Collect(h.state.busy.all())
 }

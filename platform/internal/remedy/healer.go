@@ -46,6 +46,7 @@ type Options struct {
 	Log         *slog.Logger
 	HostStarted time.Time // warm-up counts from it; zero: now
 	Manual      Manual    // zero: DefaultManual
+	Fleet       Fleet
 }
 
 // Healer treats the episodes of one tenant. Its methods may be called from any
@@ -88,14 +89,14 @@ func (h *Healer) load(ctx context.Context) error {
 		return fmt.Errorf("load what is under treatment: %w", err)
 	}
 	var ended []vigil.Remediation
-	for _, s := range []vigil.State{vigil.Unknown, vigil.TimedOut, vigil.Cancelled} {
+	for _, s := range []vigil.State{vigil.Unknown, vigil.TimedOut, vigil.Cancelled, vigil.Inconclusive} {
 		rs, err := h.o.Ledger.Remediations(ctx, flow.RemediationFilter{State: s, Limit: maxOpen})
 		if err != nil {
 			return fmt.Errorf("load %s remediations: %w", s, err)
 		}
 		ended = append(ended, rs...)
 	}
-	next := NewState(h.o.Tenant, h.o.HostStarted, h.o.Manual, t, ended)
+	next := NewState(h.o.Tenant, h.o.HostStarted, h.o.Manual, h.o.Fleet, t, ended)
 	for id := range next.beats.all() {
 		next.beats.put(id, h.o.Now())
 	}
@@ -103,6 +104,7 @@ func (h *Healer) load(ctx context.Context) error {
 		next.started = h.state.started
 	}
 	next.signals, next.hands, next.homes, next.cancels = h.state.signals, h.state.hands, h.state.homes, h.state.cancels
+	next.surveys = h.state.surveys
 	h.state, h.foreign = next, false
 	return nil
 }
@@ -172,7 +174,7 @@ func (h *Healer) lookup(ctx context.Context, ref string) (Action, error) {
 // what it holds is not what we think, what it holds is loaded before the next
 // step.
 func (h *Healer) commit(ctx context.Context, c flow.Change) error {
-	if len(c.Remediations)+len(c.Targets)+len(c.Audit) == 0 && c.KillSwitch == nil {
+	if len(c.Remediations)+len(c.Targets)+len(c.Guards)+len(c.Audit) == 0 && c.KillSwitch == nil {
 		return nil
 	}
 	err := h.o.Ledger.Apply(context.WithoutCancel(ctx), c)

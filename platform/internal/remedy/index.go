@@ -38,11 +38,15 @@ func (s *State) keep(r vigil.Remediation) {
 	}
 	s.enqueue(r.ID, r.State == vigil.Planned)
 	s.watching += count(watched(r)) - count(watched(was))
+	if r.State.Final() {
+		s.prove(r)
+	}
 	if r.Open() || adrift(r) {
 		s.open.put(r.ID, r)
-		return
+	} else {
+		s.forget(r.ID)
 	}
-	s.forget(r.ID)
+	s.tally(target)
 }
 
 // forget drops what only an open remediation needs.
@@ -61,6 +65,7 @@ func (s *State) settleLimbo(target, except string) {
 	}
 	s.limbo.drop(target)
 	s.forget(id)
+	s.tally(target)
 }
 
 func (s *State) enqueue(id string, planned bool) {

@@ -91,6 +91,7 @@ func (d *draft) lease(r *vigil.Remediation, h vigil.Remediator) {
 		Step: r.Step, Action: act.Module.Name, Digest: act.Module.Digest, Remediator: h.ID, Fence: fence,
 		LeasedAt: d.now, LeaseUntil: d.now.Add(timeout.D() + 2*lostAfter),
 	}
+	d.spend(r)
 	// What never started leaves no trace but its audit record: its place and
 	// number are taken again.
 	if last := r.Current(); last != nil && last.StartedAt.IsZero() {

@@ -17,7 +17,7 @@ func (d *draft) plan(key string, sig signal, target vigil.Target) {
 	r := vigil.Remediation{
 		Origin: vigil.FromPolicy, By: "policy:" + f.Policy.Name,
 		Policy: f.Policy.Name, Digest: f.Policy.Digest, Revision: f.Policy.Revision,
-		Episode: f.Episode.ID, Decision: f.Decision, Target: target,
+		Episode: f.Episode.ID, Decision: f.Decision, Target: target, Group: groupOf(f),
 		Reason: f.Reason, Value: f.Value, SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt,
 		Runbook: f.Policy.Runbook, Guards: f.Policy.Guards, Verify: f.Policy.Verify, RecoverFor: f.Policy.RecoverFor,
 	}
@@ -25,7 +25,7 @@ func (d *draft) plan(key string, sig signal, target vigil.Target) {
 		r.Reason = fmt.Sprintf("%s is %g", f.Series, f.Value)
 	}
 	first := vigil.Planned
-	if f.Policy.Mode == vigil.Suggest {
+	if d.mode(f.Policy) == vigil.Suggest {
 		first = vigil.AwaitingApproval
 	}
 	d.create(&r, d.newID("rem"), f.Trace, first)
@@ -66,6 +66,14 @@ func (d *draft) appeal(r vigil.Remediation) guard.Request {
 	if sig, ok := d.signalOf(r); ok {
 		req.Firing, req.SampleAt, req.ReceivedAt = sig.fires(), sig.firing.SampleAt, sig.firing.ReceivedAt
 		req.Lookback, req.Current = sig.firing.Policy.Lookback.D(), sig.firing.Policy.Revision
+	}
+	if req.Manual {
+		return req
+	}
+	req.Unmanaged = d.untouchable(r.Target)
+	d.fleetOf(&req, r.Policy, r.Group, r.Target)
+	if again(&r) {
+		req.Buckets = nil // it was counted when it was handed out the first time
 	}
 	return req
 }

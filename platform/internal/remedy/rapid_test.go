@@ -18,6 +18,7 @@ import (
 // always hold. The ledger's refusals are checks of their own.
 type history struct {
 	state  remedy.State
+	fleet  remedy.Fleet
 	led    *ledger
 	now    time.Time
 	n      uint64
@@ -40,7 +41,7 @@ func (h *history) restart() {
 			ended = append(ended, r)
 		}
 	}
-	h.state = remedy.NewState("default", h.now, remedy.DefaultManual(), t, ended)
+	h.state = remedy.NewState("default", h.now, remedy.DefaultManual(), h.fleet, t, ended)
 }
 
 // step takes one event twice, to see that it is deterministic and leaves the

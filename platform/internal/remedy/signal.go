@@ -26,6 +26,7 @@ func (e Fired) apply(d *draft) {
 	}
 	sig.firing = e.Firing
 	d.signals.put(key, sig)
+	d.weather(e.Policy, e.Census)
 	if id, ok := d.trouble.get(key); ok {
 		d.unblock(id)
 	}
@@ -43,6 +44,9 @@ func (e Cleared) apply(d *draft) {
 	key := fingerprint(e.Policy, e.Target)
 	d.signals.drop(key)
 	d.refused.drop(key)
+	if target, ok := d.proofs.get(key); ok {
+		d.proven(target)
+	}
 	id, ok := d.trouble.get(key)
 	if !ok {
 		return
@@ -84,14 +88,18 @@ func (d *draft) consider(key string) {
 func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
 	f := sig.firing
 	target, unmanaged := d.place(f.Episode.Target, f.Series.Get("host"))
+	if why := d.untouchable(target); unmanaged == "" && why != "" {
+		unmanaged = why
+	}
 	m, _ := d.targets.get(target.String())
 	req := guard.Request{
-		Mode: f.Policy.Mode, Guards: f.Policy.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Mode: d.mode(f.Policy), Guards: f.Policy.Guards, KillSwitch: d.killSwitch, Started: d.started,
 		Firing: sig.fires(), SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt, Reach: f.Reach, Lookback: f.Policy.Lookback.D(),
 		After: d.lastDeed(target), Revision: f.Policy.Revision, Current: f.Policy.Revision,
 		Would: would(f.Policy.Runbook, target), Unmanaged: unmanaged,
 		Busy: d.occupant(key, target, false), Deeds: m.Deeds,
 	}
+	d.fleetOf(&req, f.Policy.Name, groupOf(f), target)
 	if req.Busy == nil && unmanaged == "" {
 		req.Denied = d.denied(f.Policy.Runbook, 0)
 	}

@@ -10,11 +10,14 @@ import (
 
 // Bounds of the state. Reaching one gives a coded error, never growth.
 const (
-	maxOpen     = 10_000 // remediations that are not final
-	maxSignals  = 10_000 // firing episodes
-	maxHands    = 10_000 // remediators
-	maxServices = 1_000  // of one remediator
-	maxDeeds    = 64     // remembered per target
+	maxOpen     = 10_000  // remediations that are not final
+	maxSignals  = 10_000  // firing episodes
+	maxHands    = 10_000  // remediators
+	maxServices = 1_000   // of one remediator
+	maxDeeds    = 64      // remembered per target
+	maxTargets  = 100_000 // with a memory, beyond which people mark no more
+	maxFailed   = 256     // failed actions remembered per policy
+	maxUnhelped = 64      // policies that a target remembers
 )
 
 // The times of a lease.
@@ -46,6 +49,7 @@ type State struct {
 	tenant  string
 	started time.Time // of this process, or its clock's last jump: warm-up counts from it
 	manual  Manual
+	fleet   Fleet
 
 	// Durable: what these hold can be rebuilt from the ledger.
 	open       shelf[vigil.Remediation] // by id: not final, or in limbo
@@ -57,6 +61,11 @@ type State struct {
 	refused    shelf[string] // policy|target → id of the episode that a person does not want treated
 	queue      []string      // ids of planned remediations, oldest first; never changed in place
 	watching   int           // manual remediations being verified
+	memories   shelf[flow.GuardMemory]
+	treated    shelf[string]   // target → the group it is in treatment in
+	inGroup    shelf[int]      // group → how many of its targets are
+	unproven   shelf[unproven] // target → the treatment that nobody saw the end of
+	proofs     shelf[string]   // policy|target → the unproven target that it may speak of
 
 	// Of this process: after a restart the world tells it again.
 	signals shelf[signal]           // policy|target → the firing episode
@@ -64,6 +73,7 @@ type State struct {
 	homes   shelf[[]string]         // kind:name → the hosts that have it, in order
 	beats   shelf[time.Time]        // remediation → last sign of life of its executor
 	cancels shelf[string]           // remediation → who asked its running action to cancel
+	surveys shelf[survey]           // policy|group → how the group stands
 }
 
 // signal is a firing episode as the policy last told it, and what became of it.
@@ -83,11 +93,15 @@ func (s signal) fires() bool {
 }
 
 // NewState rebuilds the state at a start, where every executor is believed
-// alive. Of those that ended, newest first, two kinds still count: without their
-// executor's word they hold their target until somebody acts on it, and by a
-// person's no they keep their episode from being treated.
-func NewState(tenant string, started time.Time, manual Manual, t flow.Treatment, ended []vigil.Remediation) State {
-	s := State{tenant: tenant, started: started, manual: manual, killSwitch: t.KillSwitch}
+// alive. Of those that ended, newest first, three kinds still count: without their
+// executor's word they hold their target until somebody acts on it, by a person's
+// no they keep their episode from being treated, and without a fresh sample they
+// count as in treatment for a while.
+func NewState(tenant string, started time.Time, manual Manual, fleet Fleet, t flow.Treatment, ended []vigil.Remediation) State {
+	s := State{tenant: tenant, started: started, manual: manual, fleet: fleet, killSwitch: t.KillSwitch}
+	for _, m := range t.Guards {
+		s.memories.put(m.Of, m)
+	}
 	for _, m := range t.Targets {
 		s.targets.put(m.Target.String(), m)
 	}
@@ -100,6 +114,10 @@ func NewState(tenant string, started time.Time, manual Manual, t flow.Treatment,
 		switch {
 		case r.State == vigil.Cancelled:
 			s.leaveAlone(r)
+		case r.State == vigil.Inconclusive:
+			if started.Sub(r.EndedAt) < unheard && !s.lastDeed(r.Target).After(r.EndedAt) {
+				s.keep(r)
+			}
 		case adrift(r) && !s.lastDeed(r.Target).After(r.EndedAt):
 			s.keep(r)
 		}

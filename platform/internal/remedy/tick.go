@@ -17,6 +17,7 @@ func (Ticked) apply(d *draft) {
 		r, _ := d.edit(id)
 		d.elapse(&r)
 	}
+	d.clearUp()
 	d.again(func(s signal) bool {
 		return s.hold != nil && !d.now.Before(s.hold.RetryAt)
 	})
@@ -112,6 +113,9 @@ func (d *draft) lose(r *vigil.Remediation) {
 		d.move(r, vigil.Planned, "vigil", a.Action+" is idempotent: it is started once more", nil)
 	}
 	d.save(r)
+	if !again {
+		d.flop(*r, a.Action)
+	}
 }
 
 // onceMore reports whether a lost attempt may be followed by a second one.

@@ -15,6 +15,7 @@ func (e Judged) apply(d *draft) {
 	key := fingerprint(e.Policy, e.Target)
 	clear := e.Verdict == vigil.VerdictOK || e.Verdict == vigil.VerdictInfo
 	bad := e.Verdict == vigil.VerdictFire || e.Verdict == vigil.VerdictPending
+	d.overcast(e.Judged)
 	if e.Verdict == vigil.VerdictNoData {
 		d.doubt(key)
 	}
@@ -24,6 +25,9 @@ func (e Judged) apply(d *draft) {
 	if sig, ok := d.signals.get(key); ok && clear && e.SampleAt.After(sig.clearAt) {
 		sig.clearAt = e.SampleAt
 		d.signals.put(key, sig)
+	}
+	if target, ok := d.proofs.get(key); ok && clear && d.newer(target, e.SampleAt, e.ReceivedAt) {
+		d.proven(target)
 	}
 	id, ok := d.trouble.get(key)
 	if !ok {

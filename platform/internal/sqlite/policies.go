@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -9,8 +11,18 @@ import (
 
 // Policies returns all policies by name.
 func (db *DB) Policies(ctx context.Context) ([]flow.PolicyRow, error) {
-	rows, err := bodies(ctx, db, decode[flow.PolicyRow], `SELECT body FROM policies ORDER BY name`)
+	rows, err := bodies(ctx, db, decodePolicy, `SELECT body FROM policies ORDER BY name`)
 	return rows, wrap(err, "list policies")
+}
+
+// decodePolicy lays a row over the defaults, so that a guard which is younger
+// than the row has its default and is not off.
+func decodePolicy(s string) (flow.PolicyRow, error) {
+	row := flow.PolicyRow{Policy: vigil.Policy{Guards: vigil.DefaultPolicy().Guards}}
+	if err := json.Unmarshal([]byte(s), &row); err != nil {
+		return row, fmt.Errorf("decode row: %w", err)
+	}
+	return row, nil
 }
 
 // PutPolicy stores a policy over any earlier one of its name.

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"encoding/hex"
 	"math"
 	"path/filepath"
@@ -122,14 +123,25 @@ func TestLoadTreatment_SurvivesReopen(t *testing.T) {
 	r.Verification = vigil.Verification{After: noon(), Value: math.NaN(), WantPID: 12}
 	r.Attempts = []vigil.Attempt{{N: 1, Action: "restart-service", LeasedAt: noon(), OK: true, Calls: []vigil.HostCall{{Op: "service.restart", Took: 5}}}}
 	want := flow.Treatment{
-		Open:       []vigil.Remediation{r},
-		Targets:    []flow.TargetMemory{{Target: r.Target, Fence: 3, Deeds: []time.Time{noon()}, Updated: noon()}},
+		Open: []vigil.Remediation{r},
+		Targets: []flow.TargetMemory{{
+			Target: r.Target, Fence: 3, Deeds: []time.Time{noon()}, Updated: noon(), Failures: 2, FailedAt: noon(),
+			Unhelpful: map[string]flow.Unhelpful{"cpu-high": {N: 1, Limit: 3, At: noon()}}, Mark: vigil.Mark{Protected: true, By: "ann", At: noon()},
+		}},
+		Guards: []flow.GuardMemory{
+			{
+				Of: "group:env=prod", Storm: vigil.DefaultPolicy().Guards.Storm,
+				Trip: &vigil.Breaker{Policy: "cpu-high", Group: "env=prod", State: vigil.BreakerHalfOpen, Why: vigil.WhyStorm, At: noon(), CalmAt: noon()},
+			},
+			{Of: "policy:cpu-high", FullAt: noon(), Failed: []flow.FailedAction{{Action: "restart-service", Target: r.Target, At: noon()}}},
+		},
 		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann", At: noon()},
 	}
 	must(t, db.Apply(t.Context(), flow.Change{
 		Remediations: []vigil.Remediation{r, remediation("rem-0", "service:web", vigil.Healed, 1)},
-		Targets:      want.Targets, KillSwitch: &want.KillSwitch,
+		Targets:      want.Targets, Guards: append(want.Guards, flow.GuardMemory{Of: "tenant", FullAt: noon()}), KillSwitch: &want.KillSwitch,
 	}))
+	must(t, db.Apply(t.Context(), flow.Change{Guards: []flow.GuardMemory{{Of: "tenant"}}})) // forgotten
 	closeDB(t, db)
 	got, err := open(t, path).LoadTreatment(t.Context())
 	must(t, err)
@@ -298,4 +310,44 @@ func TestModules_KnownDigestChangesNothing(t *testing.T) {
 	wantCode(t, db.DeleteModule(t.Context(), heir.Digest), "module_not_found")
 	g.ID, g.Digest = "grant-2", "sha256:2"
 	wantCode(t, db.PutGrant(t.Context(), g, record("grant.put", g.ID)), "module_not_found")
+}
+
+func TestKnown_SurvivesReopen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	db := open(t, path)
+	known := func(policy, name string, at time.Time) flow.Known {
+		return flow.Known{Policy: policy, Target: vigil.Target{Kind: "service", Name: name}, Group: "env=prod", SeenAt: at}
+	}
+	must(t, db.SaveKnown(t.Context(), []flow.Known{known("a", "web", noon()), known("a", "db", noon()), known("b", "web", noon())}, nil))
+	later := known("a", "web", noon().Add(time.Hour))
+	later.Group = "env=dev"
+	must(t, db.SaveKnown(t.Context(), []flow.Known{later}, []flow.Known{known("a", "db", noon())}))
+	closeDB(t, db)
+	got, err := open(t, path).Known(t.Context())
+	must(t, err)
+	if diff := cmp.Diff([]flow.Known{later, known("b", "web", noon())}, got); diff != "" {
+		t.Errorf("known targets (-want +got):\n%s", diff)
+	}
+}
+
+// A policy from before a guard was known has the guard's default, not none.
+func TestPolicies_OlderThanAGuardHaveItsDefault(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	db := open(t, path)
+	must(t, db.PutPolicy(t.Context(), flow.PolicyRow{Policy: vigil.Policy{Name: "old"}, Revision: 1}, record("policy.applied", "old")))
+	closeDB(t, db)
+	raw, err := sql.Open("sqlite", path)
+	must(t, err)
+	_, err = raw.ExecContext(t.Context(), `UPDATE policies SET body = '{"name":"old","mode":"auto","guards":{"cooldown":"7s","warmup":"0s","max_age":"1m","budget":"5/1h"},"revision":1}'`)
+	must(t, err)
+	must(t, raw.Close())
+	rows, err := open(t, path).Policies(t.Context())
+	must(t, err)
+	want := vigil.DefaultPolicy().Guards
+	want.Cooldown, want.Warmup, want.MaxAge, want.Budget.N = vigil.Duration(7*time.Second), 0, vigil.Duration(time.Minute), 5
+	if diff := cmp.Diff(want, rows[0].Guards); diff != "" {
+		t.Errorf("guards (-want +got):\n%s", diff)
+	}
 }

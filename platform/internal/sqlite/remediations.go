@@ -21,8 +21,11 @@ func (db *DB) LoadTreatment(ctx context.Context) (flow.Treatment, error) {
 	if t.Open, err = bodies(ctx, db, decodeRemediation, `SELECT body FROM remediations WHERE open = 1 ORDER BY seq`); err != nil {
 		return t, wrap(err, "list open remediations")
 	}
-	if t.Targets, err = list(ctx, db, scanTarget, `SELECT target, fence, deeds, updated_at FROM targets ORDER BY target`); err != nil {
+	if t.Targets, err = list(ctx, db, scanTarget, `SELECT target, fence, deeds, updated_at, body FROM targets ORDER BY target`); err != nil {
 		return t, wrap(err, "list targets")
+	}
+	if t.Guards, err = list(ctx, db, scanGuard, `SELECT name, body FROM guards ORDER BY name`); err != nil {
+		return t, wrap(err, "list what guards remember")
 	}
 	t.KillSwitch, err = db.killSwitch(ctx)
 	return t, wrap(err, "read kill switch")
@@ -30,16 +33,17 @@ func (db *DB) LoadTreatment(ctx context.Context) (flow.Treatment, error) {
 
 func scanTarget(rows *sql.Rows) (flow.TargetMemory, error) {
 	var m flow.TargetMemory
-	var target, deeds, updated string
+	var target, deeds, updated, body string
 	var fence int64
-	if err := rows.Scan(&target, &fence, &deeds, &updated); err != nil {
+	if err := rows.Scan(&target, &fence, &deeds, &updated, &body); err != nil {
 		return m, err
 	}
 	m.Fence = uint64(fence)
-	var errs [3]error
+	var errs [4]error
 	m.Target, errs[0] = vigil.ParseTarget(target)
 	m.Deeds, errs[1] = decode[[]time.Time](deeds)
 	m.Updated, errs[2] = time.Parse(time.RFC3339Nano, updated)
+	errs[3] = decodeTarget(body, &m)
 	return m, errors.Join(errs[:]...)
 }
 
@@ -51,7 +55,11 @@ func (db *DB) Apply(ctx context.Context, c flow.Change) error {
 	if err != nil {
 		return wrap(err, "apply change")
 	}
-	targets, err := encodeAll(c.Targets, func(m flow.TargetMemory) (string, error) { return encode(notNil(m.Deeds)) })
+	targets, err := encodeAll(c.Targets, encodeTarget)
+	if err != nil {
+		return wrap(err, "apply change")
+	}
+	guards, err := encodeAll(c.Guards, func(m flow.GuardMemory) (string, error) { return encode(m) })
 	if err != nil {
 		return wrap(err, "apply change")
 	}
@@ -63,6 +71,9 @@ func (db *DB) Apply(ctx context.Context, c flow.Change) error {
 			if err := db.applyTarget(ctx, t, m, targets[i]); err != nil {
 				return err
 			}
+		}
+		if err := db.applyGuards(ctx, t, c.Guards, guards); err != nil {
+			return err
 		}
 		if err := db.applyKillSwitch(ctx, t, c.KillSwitch); err != nil {
 			return err
@@ -129,11 +140,15 @@ func isUnique(err error, column string) bool {
 	return errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE && strings.Contains(e.Error(), column)
 }
 
-func (db *DB) applyTarget(ctx context.Context, t *tx, m flow.TargetMemory, deeds string) error {
-	changed, err := t.exec(ctx, `INSERT INTO targets (target, tenant, fence, deeds, updated_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (target) DO UPDATE SET fence = excluded.fence, deeds = excluded.deeds, updated_at = excluded.updated_at
+func (db *DB) applyTarget(ctx context.Context, t *tx, m flow.TargetMemory, body string) error {
+	deeds, err := encode(notNil(m.Deeds))
+	if err != nil {
+		return err
+	}
+	changed, err := t.exec(ctx, `INSERT INTO targets (target, tenant, fence, deeds, updated_at, body) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (target) DO UPDATE SET fence = excluded.fence, deeds = excluded.deeds, updated_at = excluded.updated_at, body = excluded.body
 		WHERE excluded.fence >= fence`,
-		m.Target.String(), db.o.Tenant, int64(m.Fence), deeds, m.Updated.UTC().Format(time.RFC3339Nano))
+		m.Target.String(), db.o.Tenant, int64(m.Fence), deeds, m.Updated.UTC().Format(time.RFC3339Nano), body)
 	if err == nil && changed == 0 {
 		return vigil.Errorf(vigil.Conflict, "fence_stale", "the fence of %s would go back to %d", m.Target, m.Fence)
 	}
