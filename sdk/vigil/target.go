@@ -33,6 +33,19 @@ func (t Target) String() string {
 	return s
 }
 
+// Names lists the names under which something may be said of the target, the
+// nearest first: as it is, on any host, and its host as a whole.
+func (t Target) Names() []string {
+	names := []string{t.String()}
+	if t.Host != "" {
+		names = append(names, t.Kind+":"+t.Name)
+		if t.Kind != "host" {
+			names = append(names, "host:"+t.Host)
+		}
+	}
+	return names
+}
+
 // MarshalText writes the target as String does.
 func (t Target) MarshalText() ([]byte, error) {
 	if t == (Target{}) {

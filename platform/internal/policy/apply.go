@@ -87,6 +87,9 @@ func (e *Engine) Delete(ctx context.Context, by, name string) error {
 // the new revision. What cannot be done now is tried again by later steps.
 func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, now time.Time) {
 	e.set.Store(next)
+	if old != nil && old.rule != keep {
+		e.census.dismiss(old.row.Name)
+	}
 	if old != nil && old.rule != nil {
 		for _, b := range e.books {
 			if err := b.heed(ctx, old.rule, keep, now); err != nil {

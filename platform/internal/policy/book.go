@@ -45,7 +45,7 @@ func (b *book) resume(ep vigil.Episode, now time.Time) {
 	if p := b.e.set.Load().byName[ep.Policy]; p != nil && p.rule != nil {
 		r = p.rule
 	}
-	s := b.open(r, ep.Target)
+	s := b.open(r, ep.Target, ep.Series)
 	s.ep, s.kept, s.word = ep, ep.LastAt, vigil.VerdictPending
 	if ep.State == vigil.EpisodeFiring {
 		s.word = vigil.VerdictFire
@@ -55,22 +55,22 @@ func (b *book) resume(ep vigil.Episode, now time.Time) {
 
 // subject returns the subject of a rule and a target for one more track, nil
 // if the rule is no longer in force.
-func (b *book) subject(r *rule, t vigil.Target) *subject {
+func (b *book) subject(r *rule, t vigil.Target, of vigil.Series) *subject {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.e.inForce(r) == nil {
 		return nil
 	}
-	s := b.open(r, t)
+	s := b.open(r, t, of)
 	s.tracks++
 	return s
 }
 
 // open is called with mu held.
-func (b *book) open(r *rule, t vigil.Target) *subject {
+func (b *book) open(r *rule, t vigil.Target, of vigil.Series) *subject {
 	s := b.subjects[key{r, t}]
 	if s == nil {
-		s = &subject{rule: r, target: t, readings: map[uint64]*reading{}}
+		s = &subject{rule: r, target: t, group: r.groupOf(of), readings: map[uint64]*reading{}}
 		if p := b.e.inForce(r); p != nil {
 			// A remediation from before the start may still wait for verdicts.
 			s.watch = b.e.born.Add(treatment(p.row.Policy))
@@ -203,6 +203,9 @@ func (b *book) commit(ctx context.Context, c *changes, now time.Time) error {
 			}
 			return fmt.Errorf("save %d episodes and %d decisions: %w", len(c.episodes), len(c.decisions), err)
 		}
+	}
+	for _, was := range c.seen { // before anybody is told: the first of many that fire knows of the others
+		b.enter(was.s, now)
 	}
 	var errs []error
 	for _, tell := range c.tell {

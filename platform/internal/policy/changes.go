@@ -50,6 +50,7 @@ func (c *changes) look(s *subject, now, began time.Time) {
 	}
 	before := s.ep
 	s.move(f, now, p.row.Policy)
+	s.health = healthOf(f, s.ep)
 	c.write(s, before, f, p.row.Lookback.D())
 	if !isOpen(s.ep) && before.State == vigil.EpisodeFiring {
 		s.owed, s.watch = true, now.Add(treatment(p.row.Policy))
@@ -140,10 +141,13 @@ func (c *changes) announce(s *subject, p *bound, f finding, now, began time.Time
 	treat := c.e.opts.Treat
 	if s.hot(now) {
 		j := s.judged(f)
-		c.tell = append(c.tell, func(ctx context.Context) error { return treat.Judged(ctx, j) })
+		c.tell = append(c.tell, func(ctx context.Context) error {
+			j.Census = c.e.census.of(s.rule.name, s.group)
+			return treat.Judged(ctx, j)
+		})
 	}
 	if s.ep.State == vigil.EpisodeFiring && f.verdict == vigil.VerdictFire {
-		c.fire(c.firing(s, p, f.reading, began))
+		c.fire(c.firing(s, p, f.reading, began), s.group)
 	}
 	if s.owed {
 		c.clear(s)
@@ -152,8 +156,11 @@ func (c *changes) announce(s *subject, p *bound, f finding, now, began time.Time
 
 // fire has the healer told that an episode fires, once however many looks found
 // it so.
-func (c *changes) fire(f flow.Firing) {
-	tell := func(ctx context.Context) error { return c.e.opts.Treat.Fired(ctx, f) }
+func (c *changes) fire(f flow.Firing, group string) {
+	tell := func(ctx context.Context) error {
+		f.Census = c.e.census.of(f.Policy.Name, group)
+		return c.e.opts.Treat.Fired(ctx, f)
+	}
 	if i, ok := c.fires[f.Episode.ID]; ok {
 		c.tell[i] = tell
 		return

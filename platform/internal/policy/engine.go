@@ -54,7 +54,7 @@ type Spans interface {
 	Emit(spans ...flow.Span)
 }
 
-// Options are what an engine needs. All but Shards are required.
+// Options are what an engine needs. All down to Log are required.
 type Options struct {
 	Tenant   string
 	Ledger   Ledger
@@ -68,6 +68,10 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Shards   int // 0 means 1
+
+	Inventory      Inventory     // nil: what is known is forgotten at the end
+	TTL            time.Duration // a target silent for so long leaves its groups; 0 means 24h
+	Decommissioned []vigil.Target
 }
 
 // Stats counts what an engine did since it was opened.
@@ -86,6 +90,7 @@ type Engine struct {
 	shards []*shard
 	books  []*book
 	asker  *asker
+	census *census
 
 	set   atomic.Pointer[set]
 	apply sync.Mutex // serialises changes of set
@@ -106,6 +111,14 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		e.books = append(e.books, newBook(e))
 	}
 	e.asker = &asker{e, make(chan struct{}, 1)}
+	var known []flow.Known
+	if o.Inventory != nil {
+		var err error
+		if known, err = o.Inventory.Known(ctx); err != nil {
+			return nil, fmt.Errorf("load the inventory of targets: %w", err)
+		}
+	}
+	e.census = newCensus(o.TTL, known, o.Decommissioned)
 	rows, err := o.Ledger.Policies(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)

@@ -390,7 +390,10 @@ func TestEngine_TellsVerdictsAfterTheEnd(t *testing.T) {
 	w.pass(time.Second)
 	w.send(0.2)
 	last := w.judged[len(w.judged)-1]
-	want := flow.Judged{Policy: "cpu-high", Target: vigil.Target{Kind: "service", Name: "backend"}, Verdict: vigil.VerdictOK, Value: 0.2, SampleAt: w.now, ReceivedAt: w.now}
+	want := flow.Judged{
+		Policy: "cpu-high", Target: vigil.Target{Kind: "service", Name: "backend"}, Verdict: vigil.VerdictOK, Value: 0.2, SampleAt: w.now, ReceivedAt: w.now,
+		Census: flow.Census{Group: "policy:cpu-high", Known: 1},
+	}
 	if diff := cmp.Diff(want, last); diff != "" {
 		t.Errorf("judged (-want +got):\n%s", diff)
 	}

@@ -20,6 +20,7 @@ type rule struct {
 	selects  vigil.Select
 	settings []byte
 	target   string
+	group    string
 	matches  func(vigil.Series) bool // nil if it asks
 	query    *query                  // nil if it selects
 	config   uint32                  // the policy's number in every guest that judges for it
@@ -29,7 +30,7 @@ type rule struct {
 // judges reports whether the rule says what the row says.
 func (r *rule) judges(row flow.PolicyRow) bool {
 	return r.digest == row.Digest && r.selects == row.Select && r.target == row.Target &&
-		bytes.Equal(r.settings, row.Settings)
+		r.group == row.Group && bytes.Equal(r.settings, row.Settings)
 }
 
 // bound is an applied policy. rule is nil while it judges nothing: disabled, or
@@ -122,7 +123,7 @@ func (e *Engine) bind(old *bound, row flow.PolicyRow, free func() uint32) (*boun
 		b.rule = old.rule
 		return b, nil
 	}
-	r := &rule{name: row.Name, digest: row.Digest, selects: row.Select, settings: row.Settings, target: row.Target}
+	r := &rule{name: row.Name, digest: row.Digest, selects: row.Select, settings: row.Settings, target: row.Target, group: row.Group}
 	var err error
 	if row.Select.IsQuery() {
 		r.query, err = e.study(row.Policy)

@@ -30,6 +30,8 @@ type shard struct {
 	guests map[string]*guest // by digest
 	warm   time.Time         // when to see to guests not opened yet; zero: all are
 	seq    uint64            // of the last guest call
+
+	recount, kept time.Time // when the census is next counted anew, and next kept
 }
 
 // desk is where one rule's work waits on one shard.
@@ -95,6 +97,7 @@ func (e *Engine) Step(ctx context.Context, shard int, now time.Time) error {
 		}
 	}
 	errs = append(errs, e.books[shard].tick(ctx, now))
+	errs = append(errs, sh.count(ctx, now))
 	sh.warmUp(ctx, now)
 	return errors.Join(errs...)
 }
@@ -216,7 +219,7 @@ func (sh *shard) track(b *bound, r flow.Run) *track {
 		return nil
 	}
 	t := &track{id: r.ID, series: r.Meta, desk: d, book: sh.e.bookFor(target), target: target}
-	if t.subject = t.book.subject(b.rule, target); t.subject == nil {
+	if t.subject = t.book.subject(b.rule, target, r.Meta); t.subject == nil {
 		return nil
 	}
 	d.tracks[r.ID] = t

@@ -15,10 +15,14 @@ const lookEvery = 500 * time.Millisecond
 type subject struct {
 	rule     *rule
 	target   vigil.Target
+	group    string
 	readings map[uint64]*reading // by series id
 	tracks   int                 // series bound to it, on all shards
 	next     time.Time           // of the next look while hot
 	gone     bool                // nothing is told of it any more
+
+	entered   vigil.Health // as the census knows it; "": it does not
+	enteredAt time.Time
 	course
 }
 
@@ -30,6 +34,8 @@ type course struct {
 	word  vigil.Verdict // of the last decision row
 	watch time.Time     // until when the healer is told though no episode is open
 	owed  bool          // the healer has not been told that ep ended
+
+	health vigil.Health // by the last look
 }
 
 // finding is what all readings of a subject say together.

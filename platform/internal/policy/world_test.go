@@ -125,14 +125,16 @@ type world struct {
 	naive     bool // the guest fires on NaN
 	asking    bool // it asks the host at each evaluation
 	broken    error
-	deaf      error            // of Cleared
-	heard     chan flow.Firing // dropped when full
+	deaf      error                 // of Cleared
+	heard     chan flow.Firing      // dropped when full
+	known     map[string]flow.Known // the inventory, by policy and target
+	left      []vigil.Target        // decommissioned before the start
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	return &world{
-		t: t, now: time.Unix(1_700_000_000, 0), rows: map[string]flow.PolicyRow{},
+		t: t, now: time.Unix(1_700_000_000, 0), rows: map[string]flow.PolicyRow{}, known: map[string]flow.Known{},
 		episodes: map[string]vigil.Episode{}, heard: make(chan flow.Firing, 1024),
 	}
 }
@@ -141,7 +143,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) open(shards int) {
 	w.t.Helper()
 	e, err := policy.Open(w.t.Context(), policy.Options{
-		Tenant: "default", Ledger: w, Guests: guests{w}, Modules: modules{}, Treat: treat{w}, Spans: w,
+		Tenant: "default", Ledger: w, Guests: guests{w}, Modules: modules{}, Treat: treat{w}, Spans: w, Inventory: w, Decommissioned: w.left,
 		Now: w.clock, Log: slog.New(slog.DiscardHandler), Shards: shards,
 		Selector: func(text string) (func(vigil.Series) bool, error) {
 			if text == "{" {
@@ -315,6 +317,20 @@ func (w *world) SaveEpisodes(_ context.Context, episodes []vigil.Episode, decisi
 	w.decisions = append(w.decisions, decisions...)
 	if _, err := json.Marshal(decisions); err != nil {
 		w.t.Errorf("a decision cannot be stored: %v", err)
+	}
+	return nil
+}
+
+func (w *world) Known(context.Context) ([]flow.Known, error) {
+	return slices.Collect(maps.Values(w.known)), nil
+}
+
+func (w *world) SaveKnown(_ context.Context, known, forgotten []flow.Known) error {
+	for _, k := range forgotten {
+		delete(w.known, k.Policy+"|"+k.Target.String())
+	}
+	for _, k := range known {
+		w.known[k.Policy+"|"+k.Target.String()] = k
 	}
 	return nil
 }

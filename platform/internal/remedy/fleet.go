@@ -58,7 +58,7 @@ func (e Marked) apply(d *draft) {
 // word on a host holds for its services too, and one without a host for every
 // host.
 func (s *State) untouchable(t vigil.Target) string {
-	names := namesOf(t)
+	names := t.Names()
 	for _, name := range names {
 		m, _ := s.targets.get(name)
 		switch {
@@ -77,18 +77,6 @@ func (s *State) untouchable(t vigil.Target) string {
 		}
 	}
 	return ""
-}
-
-// namesOf lists the names under which something may be said of a target.
-func namesOf(t vigil.Target) []string {
-	names := []string{t.String()}
-	if t.Host != "" {
-		names = append(names, t.Kind+":"+t.Name)
-		if t.Kind != "host" {
-			names = append(names, "host:"+t.Host)
-		}
-	}
-	return names
 }
 
 func matching(patterns []string, name string) (pattern string, ok bool) {
@@ -137,7 +125,7 @@ func (d *draft) below(t vigil.Target) string {
 // standsOn lists what a target directly depends on. What is named without a host
 // is meant on the target's own host if it is there, else wherever it is.
 func (d *draft) standsOn(t vigil.Target) (out []vigil.Target) {
-	for _, name := range namesOf(t)[:min(2, len(namesOf(t)))] {
+	for _, name := range t.Names()[:min(2, len(t.Names()))] {
 		for _, below := range d.fleet.DependsOn[name] {
 			b, err := vigil.ParseTarget(below)
 			if err != nil {
@@ -158,7 +146,7 @@ func (d *draft) ailing(t vigil.Target) bool {
 	if d.sick == nil {
 		d.sick = map[string]bool{}
 		note := func(t vigil.Target) {
-			for _, name := range namesOf(t)[:min(2, len(namesOf(t)))] {
+			for _, name := range t.Names()[:min(2, len(t.Names()))] {
 				d.sick[name] = true
 			}
 		}
