@@ -107,11 +107,11 @@ func TestClient_BoundsTimeAndAnswers(t *testing.T) {
 			}
 		}
 	})
-	if _, err := c.Targets(t.Context()); vigil.CodeOf(err) != "answer_too_large" {
+	if _, err := c.Remediators(t.Context()); vigil.CodeOf(err) != "answer_too_large" {
 		t.Errorf("endless answer = %v", err)
 	}
 	c = against(t, client.Options{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "no JSON") })
-	if _, err := c.Targets(t.Context()); vigil.CodeOf(err) != "answer_invalid" {
+	if _, err := c.Remediators(t.Context()); vigil.CodeOf(err) != "answer_invalid" {
 		t.Errorf("junk answer = %v", err)
 	}
 }

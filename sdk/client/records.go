@@ -10,9 +10,9 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// Targets lists the remediators and the services they reach.
-func (c *Client) Targets(ctx context.Context) ([]vigil.Remediator, error) {
-	return list[vigil.Remediator](ctx, c, "/api/v1/targets", nil)
+// Remediators lists the remediators and the services they reach.
+func (c *Client) Remediators(ctx context.Context) ([]vigil.Remediator, error) {
+	return list[vigil.Remediator](ctx, c, "/api/v1/remediators", nil)
 }
 
 // Episodes lists episodes, newest first.

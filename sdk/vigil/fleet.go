@@ -42,6 +42,11 @@ type Mark struct {
 	At             time.Time `json:"at,omitzero"`
 }
 
+// MarkWords are what a person may say of a target; each lifts its opposite.
+func MarkWords() []string {
+	return []string{"protected", "unprotected", "decommissioned", "recommissioned"}
+}
+
 // BreakerState is how a breaker stands.
 type BreakerState string
 

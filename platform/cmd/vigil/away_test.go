@@ -53,7 +53,7 @@ func (o *outpost) hands(t *testing.T) *process {
 	p := daemonIn(t, filepath.Join(o.dir, "hands"), "remediator", "--remediator-listen", "127.0.0.1:0",
 		"--collector", o.collector.Collector, "--config", o.conf, "--host", "outpost")
 	until(t, 20*time.Second, "the collector knows the remediator", func() bool {
-		known, err := o.api.Targets(t.Context())
+		known, err := o.api.Remediators(t.Context())
 		return err == nil && len(known) == 1
 	})
 	return p

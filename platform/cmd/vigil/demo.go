@@ -73,7 +73,7 @@ func awaitDemo(ctx context.Context, api *client.Client, name string) (s vigil.Se
 
 // demoService finds a running demo service by name.
 func demoService(ctx context.Context, api *client.Client, name string) (vigil.ServiceStatus, error) {
-	hands, err := api.Targets(ctx)
+	hands, err := api.Remediators(ctx)
 	if err != nil {
 		return vigil.ServiceStatus{}, err
 	}

@@ -123,7 +123,7 @@ func examineServer(ctx context.Context, api *client.Client, server string) []fin
 	}
 	found = append(found, judge("kill switch", "not engaged", err))
 
-	hands, err := api.Targets(ctx)
+	hands, err := api.Remediators(ctx)
 	found = append(found, examineHands(hands, err, server)...)
 
 	last, err := api.Latest(ctx, 1, "")

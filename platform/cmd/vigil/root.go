@@ -83,7 +83,7 @@ Start here:  vigil up                     everything in one process, with two de
 		}
 	}
 	add("run", c.up(), c.collector(), c.remediator(), c.demo())
-	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.killswitch(), c.backup(), c.restore())
+	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.target(), c.breaker(), c.killswitch(), c.backup(), c.restore())
 	add("look", c.query(), c.sql(), c.audit(), c.doctor(), c.config(), c.version())
 	root.AddCommand(c.compile())
 	sayUsage(root)

@@ -75,7 +75,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	}
 
 	t.healer, err = remedy.Open(ctx, remedy.Options{
-		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(), Manual: a.manual(),
+		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(), Manual: a.manual(), Fleet: a.fleet(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open healer: %w", err)
@@ -85,6 +85,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	t.policies, err = policy.Open(ctx, policy.Options{
 		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher, Queries: t.prom, Settings: schema.Check,
 		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
+		Inventory: t.db, TTL: a.o.Config.TargetTTL.D(), Decommissioned: decommissioned(t.healer),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open policies: %w", err)
@@ -136,7 +137,7 @@ func (t *tenant) serves() httpd.Tenant {
 	return httpd.Tenant{
 		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: mods, State: mods, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
-		Targets: t.healer, KillSwitch: t.healer,
+		Remediators: t.healer, Targets: inventory{t.healer, t.policies}, Breakers: t.healer, KillSwitch: t.healer,
 	}
 }
 

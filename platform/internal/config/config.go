@@ -26,11 +26,12 @@ type Config struct {
 	Endpoints  map[string]Endpoint `yaml:"endpoints" json:"endpoints,omitempty"`
 	Commands   map[string]Command  `yaml:"commands" json:"commands,omitempty"`
 	Agent      Agent               `yaml:"agent" json:"agent"`
-	Policies   string              `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
-	Modules    Modules             `yaml:"modules" json:"modules,omitzero"`
-	Storage    Storage             `yaml:"storage" json:"storage,omitzero"`
-	Trace      Trace               `yaml:"trace" json:"trace"`
-	Log        string              `yaml:"log" json:"log"` // debug, info, warn or error
+	Fleet      `yaml:",inline"`
+	Policies   string  `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
+	Modules    Modules `yaml:"modules" json:"modules,omitzero"`
+	Storage    Storage `yaml:"storage" json:"storage,omitzero"`
+	Trace      Trace   `yaml:"trace" json:"trace"`
+	Log        string  `yaml:"log" json:"log"` // debug, info, warn or error
 }
 
 // Ingest says which samples are admitted.
@@ -219,6 +220,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if err := c.Storage.check(); err != nil {
+		return err
+	}
+	if err := c.Fleet.check(); err != nil {
 		return err
 	}
 	for name := range c.Services {

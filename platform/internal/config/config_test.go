@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,12 @@ func TestLoad_RefusesWhatNothingCouldStartWith(t *testing.T) {
 	f("trace: {endpoint: not a url}", "trace.endpoint")
 	f("log: loud", `log: "loud"`)
 	f("policies: '[a'", "no pattern")
+	f("protected: [db-*]", `protected: "db-*" is no pattern of targets`)
+	f("protected: ['service:[']", "is no pattern of targets")
+	f("depends_on: {web: [service:db]}", `depends_on: target "web": want`)
+	f("depends_on: {service:web: [db]}", `depends_on: target "db": want`)
+	f("depends_on: {service:a: [service:b], service:b: [service:c], service:c: [service:a]}", "service:a depends on itself: service:a → service:b → service:c → service:a")
+	f("target_ttl: 1m", "target_ttl: 1m is below 10m")
 }
 
 func TestLoad_ReadsNoDeviceWithoutEnd(t *testing.T) {
@@ -127,6 +134,54 @@ func TestPolicy_PointsAtUnknownKey(t *testing.T) {
 	_, err := config.Policy("p.yaml", []byte("name: a\nmodule: m\nguards: {cooldwn: 1s}\n"))
 	if err == nil || !strings.Contains(err.Error(), "p.yaml:3:10: ") {
 		t.Errorf("Policy = %v", err)
+	}
+}
+
+// What a guard cannot be is pointed at where it stands.
+func TestPolicy_PointsAtAGuardThatMakesNoSense(t *testing.T) {
+	t.Parallel()
+	f := func(guards, want string) {
+		t.Helper()
+		_, err := config.Policy("p.yaml", []byte("name: a\nmodule: m\nselect: x\ntarget: service:a\nguards:\n  "+guards+"\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), "p.yaml:6:"+want) {
+			t.Errorf("%s: %v, want it at 6:%s", guards, err, want)
+			return
+		}
+		lines := strings.Split(err.Error(), "\n")
+		column, _, _ := strings.Cut(want, ":")
+		at, _ := strconv.Atoi(column)
+		if len(lines) != 3 || lines[2] != "  "+strings.Repeat(" ", at-1)+"^" {
+			t.Errorf("%s: no caret below it:\n%v", guards, err)
+		}
+	}
+	f("max_concurrent: 150%", `19: share "150%": a percentage is at most 100`)
+	f("min_healthy: -1", `16: share "-1": want a number of targets`)
+	f("min_healthy: half", `16: share "half": want`)
+	f("storm: {share: 101%}", `18: share "101%"`)
+	f("storm: {calm: -5m}", `17: duration "-5m"`)
+	f("storm: {targets: -1}", `11: policy a: guards.storm.targets: want`)
+	f("backoff: {first: -1s}", `20: duration "-1s"`)
+	f("backoff: {first: 5m, most: 1m}", `24: policy a: guards.backoff.most: want at least the first wait, which is 5m`)
+	f("rate: 0/1h", `9: rate "0/1h"`)
+	f("rate: 5/-1h", `9: rate "5/-1h"`)
+	f("trip_after: -3", `3: policy a: guards.trip_after: want`)
+	f("ineffective: -1", `3: policy a: guards.ineffective: want`)
+	f("cooldown: -1s", `13: duration "-1s"`)
+}
+
+func TestPolicy_ReadsTheFleetsGuards(t *testing.T) {
+	t.Parallel()
+	p, err := config.Policy("p.yaml", []byte(`
+{name: a, module: m, select: x, target: "service:a", guards: {min_healthy: 2, max_concurrent: 25%, rate: 5/1h,
+  storm: {share: 50%}, backoff: {first: 0s}, trip_after: 0, ineffective: 5}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := vigil.DefaultPolicy().Guards
+	want.MinHealthy, want.MaxConcurrent, want.Rate.N = vigil.Share{N: 2}, vigil.Share{N: 25, Percent: true}, 5
+	want.Storm.Share.N, want.Backoff.First, want.TripAfter, want.Ineffective = 50, 0, 0, 5
+	if p.Guards != want {
+		t.Errorf("guards = %+v, want %+v", p.Guards, want)
 	}
 }
 

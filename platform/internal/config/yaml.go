@@ -186,6 +186,9 @@ func locate(doc []byte, e *vigil.Error) (line, column int) {
 		key, _, _ = strings.Cut(rest, `"`)
 	}
 	var root yaml.Node
+	if value, ok := quoted(e); key == "" && ok && yaml.Load(doc, &root) == nil {
+		return findValue(&root, value)
+	}
 	if key == "" || yaml.Load(doc, &root) != nil {
 		return 0, 0
 	}
@@ -215,6 +218,29 @@ func descend(n *yaml.Node, path string) (line, column int) {
 		}
 	}
 	return line, column
+}
+
+// quoted is the value that an error of the dictionary's own small words begins
+// with: a duration, a rate, a share or a size.
+func quoted(e *vigil.Error) (value string, ok bool) {
+	if e.Kind != vigil.Invalid || !strings.HasPrefix(e.Code, "bad_") {
+		return "", false
+	}
+	_, rest, _ := strings.Cut(e.Msg, `"`)
+	value, _, ok = strings.Cut(rest, `"`)
+	return value, ok
+}
+
+func findValue(n *yaml.Node, value string) (line, column int) {
+	if n.Kind == yaml.ScalarNode && n.Value == value {
+		return n.Line, n.Column
+	}
+	for _, c := range n.Content {
+		if l, col := findValue(c, value); l > 0 {
+			return l, col
+		}
+	}
+	return 0, 0
 }
 
 func find(n *yaml.Node, key string) (line, column int) {

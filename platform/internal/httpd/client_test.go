@@ -70,7 +70,7 @@ func TestClient_SpeaksTheLeaseProtocol(t *testing.T) {
 	if err := c.Register(ctx, vigil.Remediator{ID: "r1", Host: "h", Services: []vigil.ServiceStatus{{Service: "web"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := must[[]vigil.Remediator](t)(c.Targets(ctx)); len(got) != 1 || got[0].SeenAt.IsZero() {
+	if got := must[[]vigil.Remediator](t)(c.Remediators(ctx)); len(got) != 1 || got[0].SeenAt.IsZero() {
 		t.Errorf("targets = %+v", got)
 	}
 	if none := must[*vigil.Lease](t)(c.Lease(ctx, "r1", 10*time.Millisecond)); none != nil {

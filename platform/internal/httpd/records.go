@@ -33,10 +33,10 @@ func (s *site) judgements() {
 	})
 }
 
-// records binds targets, the audit log and the kill switch.
+// records binds remediators, the audit log and the kill switch.
 func (s *site) records() {
-	bind(s, "targets.list", func(t Tenant) Targets { return t.Targets }, func(ctx context.Context, _ *request, p Targets, _ *none) (*answer200[items[vigil.Remediator]], error) {
-		all, err := p.Targets(ctx)
+	bind(s, "remediators.list", func(t Tenant) Remediators { return t.Remediators }, func(ctx context.Context, _ *request, p Remediators, _ *none) (*answer200[items[vigil.Remediator]], error) {
+		all, err := p.Remediators(ctx)
 		return listed(all), err
 	})
 	type afterInput struct {

@@ -23,7 +23,9 @@ type Tenant struct {
 	Leases       Leases
 	Records      Records
 	Judgements   Judgements
+	Remediators  Remediators
 	Targets      Targets
+	Breakers     Breakers
 	KillSwitch   KillSwitch
 }
 
@@ -112,9 +114,23 @@ type Judgements interface {
 	Decision(ctx context.Context, id string) (vigil.Decision, error)
 }
 
-// Targets lists the registered remediators and the services they reach.
+// Remediators lists the registered remediators and the services they reach.
+type Remediators interface {
+	Remediators(ctx context.Context) ([]vigil.Remediator, error)
+}
+
+// Targets is the inventory of what policies know, with what people said of it.
+// Mark takes one of vigil.MarkWords.
 type Targets interface {
-	Targets(ctx context.Context) ([]vigil.Remediator, error)
+	Targets(ctx context.Context) ([]vigil.KnownTarget, error)
+	Mark(ctx context.Context, t vigil.Target, word, by, reason string) error
+}
+
+// Breakers lists what is stopped because too much went wrong, and lets a policy
+// go on.
+type Breakers interface {
+	Breakers(ctx context.Context) ([]vigil.Breaker, error)
+	ResetBreaker(ctx context.Context, policy, by string) error
 }
 
 // KillSwitch stops every new action while engaged.

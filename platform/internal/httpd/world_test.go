@@ -22,28 +22,30 @@ import (
 
 // world is one tenant in memory, small and honest: what is put in comes out.
 type world struct {
-	mu       sync.Mutex // guards all below
-	asked    []flow.IngestRequest
-	samples  []vigil.Sample
-	unit     time.Duration // of Influx's times
-	receipt  flow.Receipt
-	fails    error // what ingest answers when set
-	policies map[string]flow.PolicyRow
-	modules  []vigil.Module
-	wasm     []byte
-	grants   []vigil.Grant
-	rem      vigil.Remediation
-	changed  chan struct{} // closed and replaced when rem changes
-	wishes   []flow.Wish
-	actions  []flow.SeedAction
-	audit    []vigil.AuditRecord
-	kill     flow.KillSwitch
-	hosts    []vigil.Remediator
-	work     chan flow.Lease
-	polling  chan struct{} // one token for each lease poll that has begun
-	polled   chan error    // how each lease poll's context ended
-	reports  []flow.Report
-	renewal  flow.Renewal
+	mu        sync.Mutex // guards all below
+	asked     []flow.IngestRequest
+	samples   []vigil.Sample
+	unit      time.Duration // of Influx's times
+	receipt   flow.Receipt
+	fails     error // what ingest answers when set
+	policies  map[string]flow.PolicyRow
+	modules   []vigil.Module
+	wasm      []byte
+	grants    []vigil.Grant
+	rem       vigil.Remediation
+	changed   chan struct{} // closed and replaced when rem changes
+	wishes    []flow.Wish
+	actions   []flow.SeedAction
+	audit     []vigil.AuditRecord
+	kill      flow.KillSwitch
+	hosts     []vigil.Remediator
+	work      chan flow.Lease
+	polling   chan struct{} // one token for each lease poll that has begun
+	polled    chan error    // how each lease poll's context ended
+	reports   []flow.Report
+	renewal   flow.Renewal
+	inventory inventory
+	breakers  []vigil.Breaker
 }
 
 func newWorld() *world {
@@ -57,7 +59,7 @@ func newWorld() *world {
 func (w *world) tenant() httpd.Tenant {
 	return httpd.Tenant{
 		Ingest: w, History: w, Policies: policies{w}, Modules: registry{w}, State: w, Grants: w, Remediations: w, Approvals: w,
-		Leases: w, Records: w, Judgements: w, Targets: w, KillSwitch: w,
+		Leases: w, Records: w, Judgements: w, Remediators: w, Targets: &w.inventory, Breakers: w, KillSwitch: w,
 	}
 }
 
@@ -296,7 +298,28 @@ func (w *world) Decision(_ context.Context, id string) (vigil.Decision, error) {
 	return vigil.Decision{ID: id}, nil
 }
 
-func (w *world) Targets(context.Context) ([]vigil.Remediator, error) { return w.hosts, nil }
+func (w *world) Remediators(context.Context) ([]vigil.Remediator, error) { return w.hosts, nil }
+
+// inventory keeps what was said of targets.
+type inventory struct{ known []vigil.KnownTarget }
+
+func (i *inventory) Targets(context.Context) ([]vigil.KnownTarget, error) { return i.known, nil }
+
+func (i *inventory) Mark(_ context.Context, t vigil.Target, word, by, reason string) error {
+	i.known = append(i.known, vigil.KnownTarget{Target: t, Health: vigil.Healthy, Mark: vigil.Mark{Protected: word == "protected", By: by, Reason: reason}})
+	return nil
+}
+
+func (w *world) Breakers(context.Context) ([]vigil.Breaker, error) { return w.breakers, nil }
+
+func (w *world) ResetBreaker(_ context.Context, policy, _ string) error {
+	had := len(w.breakers)
+	w.breakers = slices.DeleteFunc(w.breakers, func(b vigil.Breaker) bool { return b.Policy == policy })
+	if len(w.breakers) == had {
+		return vigil.Errorf(vigil.NotFound, "breaker_closed", "none of %s", policy)
+	}
+	return nil
+}
 
 func (w *world) KillSwitch() (k flow.KillSwitch) {
 	w.locked(func() { k = w.kill })

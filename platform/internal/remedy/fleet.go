@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -17,40 +18,40 @@ type Fleet struct {
 	DependsOn map[string][]string // target → what it stands on; without a host it is meant on any
 }
 
-// Marked says what a person says of a target. A mark that says nothing lifts the
-// one before.
+// Marked says what a person says of a target: that it is protected,
+// decommissioned, or neither any more.
 type Marked struct {
 	Target vigil.Target
-	Mark   vigil.Mark
+	Word   string // one of vigil.MarkWords
+	By     string
+	Reason string
 }
 
 func (e Marked) apply(d *draft) {
 	m, known := d.targets.get(e.Target.String())
-	mark := e.Mark
-	mark.At = d.now
-	word := func(on bool, did, undid string) string {
-		if on {
-			return did
-		}
-		return undid
+	mark := m.Mark
+	switch e.Word {
+	case "protected", "unprotected":
+		mark.Protected = e.Word == "protected"
+	case "decommissioned", "recommissioned":
+		mark.Decommissioned = e.Word == "decommissioned"
+	default:
+		d.fail(vigil.Errorf(vigil.Invalid, "mark_unknown", "mark %.40q: want one of %s", e.Word, strings.Join(vigil.MarkWords(), ", ")).With("field", "mark"))
+		return
 	}
-	var verb string
-	switch {
-	case !known && d.targets.len() >= maxTargets:
+	if !known && d.targets.len() >= maxTargets {
 		d.fail(vigil.Errorf(vigil.Busy, "targets_full", "%d targets are remembered already", maxTargets))
 		return
-	case mark.Decommissioned != m.Mark.Decommissioned:
-		verb = word(mark.Decommissioned, "target.decommissioned", "target.recommissioned")
-	case mark.Protected != m.Mark.Protected:
-		verb = word(mark.Protected, "target.protected", "target.unprotected")
-	default:
+	}
+	if mark == m.Mark {
 		return // it is so already
 	}
+	mark.By, mark.Reason, mark.At = e.By, e.Reason, d.now
 	if !mark.Protected && !mark.Decommissioned {
 		mark = vigil.Mark{}
 	}
 	d.remember(e.Target, func(m *flow.TargetMemory) { m.Mark = mark })
-	d.record(vigil.AuditRecord{By: e.Mark.By, Verb: verb, Object: e.Target.String(), Target: e.Target.String(), Message: e.Mark.Reason})
+	d.record(vigil.AuditRecord{By: e.By, Verb: "target." + e.Word, Object: e.Target.String(), Target: e.Target.String(), Message: e.Reason})
 	d.again(func(s signal) bool { return s.hold != nil && s.hold.Reason == vigil.BlockUnmanaged })
 }
 

@@ -111,8 +111,8 @@ func (h *Healer) Finish(ctx context.Context, rep flow.Report) error {
 	return err
 }
 
-// Targets lists the registered remediators and what they can reach.
-func (h *Healer) Targets(context.Context) ([]vigil.Remediator, error) {
+// Remediators lists the registered remediators and what they can reach.
+func (h *Healer) Remediators(context.Context) ([]vigil.Remediator, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []vigil.Remediator

@@ -196,8 +196,8 @@ func (h *Healer) Breakers(context.Context) ([]vigil.Breaker, error) {
 
 // MarkTarget takes a person's word on a target: from now on nothing automatic
 // starts on one that is protected or decommissioned.
-func (h *Healer) MarkTarget(ctx context.Context, t vigil.Target, m vigil.Mark) error {
-	_, err := h.do(ctx, Marked{Target: t, Mark: m})
+func (h *Healer) MarkTarget(ctx context.Context, m Marked) error {
+	_, err := h.do(ctx, m)
 	return err
 }
 

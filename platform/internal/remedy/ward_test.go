@@ -43,6 +43,7 @@ type ledger struct {
 	rows    map[string]vigil.Remediation
 	order   []string
 	targets map[string]flow.TargetMemory
+	guards  map[string]flow.GuardMemory
 	ks      flow.KillSwitch
 	audit   []vigil.AuditRecord
 	applies int
@@ -50,7 +51,7 @@ type ledger struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}}
+	return &ledger{rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, guards: map[string]flow.GuardMemory{}}
 }
 
 func (l *ledger) LoadTreatment(context.Context) (flow.Treatment, error) {
@@ -64,6 +65,9 @@ func (l *ledger) LoadTreatment(context.Context) (flow.Treatment, error) {
 	}
 	for _, m := range l.targets {
 		t.Targets = append(t.Targets, m)
+	}
+	for _, m := range l.guards {
+		t.Guards = append(t.Guards, m)
 	}
 	return t, nil
 }
@@ -89,6 +93,11 @@ func (l *ledger) Apply(ctx context.Context, c flow.Change) error {
 	}
 	for _, m := range c.Targets {
 		l.targets[m.Target.String()] = m
+	}
+	for _, m := range c.Guards {
+		if l.guards[m.Of] = m; m.Empty() {
+			delete(l.guards, m.Of)
+		}
 	}
 	if c.KillSwitch != nil {
 		l.ks = *c.KillSwitch
@@ -229,6 +238,8 @@ type ward struct {
 	spans *spanBag
 
 	revoked atomic.Bool // all grants
+	fleet   remedy.Fleet
+	crew    int // hosts beside host-1
 }
 
 func newWard(t *testing.T) *ward {
@@ -243,7 +254,7 @@ func (w *ward) reopen() {
 	w.t.Helper()
 	h, err := remedy.Open(w.t.Context(), remedy.Options{
 		Tenant: "default", Ledger: w.led, Actions: registry{&w.revoked}, Spans: w.spans, Now: w.clock.now,
-		Log: slog.New(slog.DiscardHandler), HostStarted: w.clock.now(),
+		Log: slog.New(slog.DiscardHandler), HostStarted: w.clock.now(), Fleet: w.fleet,
 	})
 	w.must(err)
 	w.Healer = h
