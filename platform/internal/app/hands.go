@@ -31,7 +31,7 @@ func CheckHands(c config.Config) error {
 // of all remediators that have said theirs, and the endpoints and commands of
 // the one in this process.
 func (a *App) offers(ctx context.Context) (module.Offers, error) {
-	hands, err := a.home.healer.Targets(ctx)
+	hands, err := a.home.healer.Remediators(ctx)
 	if err != nil {
 		return module.Offers{}, fmt.Errorf("list remediators: %w", err)
 	}

@@ -49,11 +49,16 @@ func Cap(most vigil.Share, known int) (n int, ok bool) {
 	return max(1, most.Of(known)), most.N > 0
 }
 
-// maxConcurrent keeps most of a group out of treatment.
+// maxConcurrent keeps most of a group out of treatment. As many again may wait
+// for their turn, so that one whose remediator is away does not stop the others.
 func maxConcurrent(r Request, _ time.Time) *vigil.Hold {
 	most, ok := Cap(r.Guards.MaxConcurrent, r.Census.Known)
-	if r.Manual || !ok || r.Treated < most {
+	if r.Manual || !ok || r.Treated < most && r.Treated+r.Waiting < 2*most {
 		return nil
+	}
+	if r.Treated < most {
+		return hold(time.Time{}, "%d of %d known targets of %s are in treatment and %d wait; the max_concurrent of %s allows %d",
+			r.Treated, r.Census.Known, r.Census.Group, r.Waiting, r.Guards.MaxConcurrent, most)
 	}
 	return hold(time.Time{}, "%d of %d known targets of %s are in treatment; the max_concurrent of %s allows %d",
 		r.Treated, r.Census.Known, r.Census.Group, r.Guards.MaxConcurrent, most)

@@ -51,6 +51,7 @@ type Request struct {
 	Policy  string      // its name, for messages
 	Census  flow.Census // of the target's group
 	Treated int         // other targets of the group in treatment
+	Waiting int         // remediations of the group that have not begun
 	Buckets []Bucket    // that the next attempt takes a token from; empty when it was counted already
 	Trip    *Trip       // the storm that stopped the group; nil: none did
 }

@@ -156,6 +156,9 @@ func TestFleetRules_HoldWithNumbers(t *testing.T) {
 	f(vigil.BlockConcurrent, guard.Plan|guard.Lease, "1 of 9 known targets of env=prod are in treatment; the max_concurrent of 10% allows 1", 0, func(r *guard.Request) {
 		r.Treated, r.Census.Known = 1, 9
 	})
+	f(vigil.BlockConcurrent, guard.Plan|guard.Lease, "1 of 20 known targets of env=prod are in treatment and 3 wait; the max_concurrent of 10% allows 2", 0, func(r *guard.Request) {
+		r.Treated, r.Waiting = 1, 3
+	})
 	f(vigil.BlockRate, guard.Plan|guard.Lease, "cpu-high has used its rate of 30/1h; the next is free in 2m", 2*time.Minute, func(r *guard.Request) {
 		for range 30 {
 			r.Buckets[0].FullAt = r.Buckets[0].Take(now)

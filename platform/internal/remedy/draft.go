@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/guard"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -28,17 +29,20 @@ type draft struct {
 	counts  map[string]bool              // remediations whose end is counted
 	learned map[string]flow.GuardMemory  // what guards remember, as far as it changes
 	sick    map[string]bool              // what is bad or in treatment, by name; nil until it is asked for
+	rules   map[guard.Stage][]guard.Rule // those asked at a stage, once they were
 	drawn   uint32                       // identifiers drawn from the seed so far
 	broken  error                        // a move that the state machine forbids: the step is void
 }
 
 func newDraft(s State, e Event, now time.Time) *draft {
+	s.give(new(byte))
 	return &draft{
 		State: s, e: e, now: now,
 		waiting: maps.Clone(e.Waiting),
 		rows:    map[string]vigil.Remediation{},
 		before:  map[string]bool{},
 		counts:  map[string]bool{},
+		rules:   map[guard.Stage][]guard.Rule{},
 	}
 }
 
@@ -46,6 +50,16 @@ func newDraft(s State, e Event, now time.Time) *draft {
 func (d *draft) draw() [32]byte {
 	d.drawn++
 	return sha256.Sum256(binary.LittleEndian.AppendUint32(d.e.Seed[:], d.drawn))
+}
+
+// ask asks the guards of a stage.
+func (d *draft) ask(at guard.Stage, r guard.Request) *vigil.Hold {
+	rules, ok := d.rules[at]
+	if !ok {
+		rules = guard.For(at)
+		d.rules[at] = rules
+	}
+	return guard.Check(rules, r, d.now)
 }
 
 // newID draws an identifier in the form of vigil.NewID.

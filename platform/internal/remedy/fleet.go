@@ -132,7 +132,7 @@ func (d *draft) standsOn(t vigil.Target) (out []vigil.Target) {
 			if err != nil {
 				continue // refused where it was read
 			}
-			if hosts, _ := d.homes.get(below); b.Host == "" && slices.Contains(hosts, t.Host) {
+			if hosts, _ := d.homes.get(below); b.Host == "" && isAmong(hosts, t.Host) {
 				b.Host = t.Host
 			}
 			out = append(out, b)

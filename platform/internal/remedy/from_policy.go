@@ -55,6 +55,7 @@ func (h *Healer) Run(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	var clocks clocks
+	jumped := false
 	for {
 		var err error
 		select {
@@ -65,7 +66,11 @@ func (h *Healer) Run(ctx context.Context) error {
 		case at := <-tick.C:
 			if clocks.jumped(at, h.o.Now()) {
 				h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew")
+				jumped = true
+			}
+			if jumped { // until it is heard
 				_, err = h.do(ctx, Jumped{})
+				jumped = err != nil
 			}
 			err = errors.Join(err, h.Tick(ctx))
 		}

@@ -47,27 +47,32 @@ func (s *State) tally(target string) {
 	}
 	if counted {
 		s.treated.drop(target)
-		s.counted(was, -1)
+		tallied(&s.inGroup, was, -1)
 	}
 	if group != "" {
 		s.treated.put(target, group)
-		s.counted(group, 1)
+		tallied(&s.inGroup, group, 1)
 	}
 }
 
-func (s *State) counted(group string, by int) {
-	n, _ := s.inGroup.get(group)
+func tallied(counts *shelf[int], group string, by int) {
+	n, _ := counts.get(group)
 	if n += by; n > 0 {
-		s.inGroup.put(group, n)
+		counts.put(group, n)
 		return
 	}
-	s.inGroup.drop(group)
+	counts.drop(group)
+}
+
+// unbegun reports whether a policy's remediation waits for its first lease.
+func unbegun(r vigil.Remediation) bool {
+	return r.Group != "" && (r.State == vigil.Planned || r.State == vigil.Blocked) && !treating(r)
 }
 
 // treatedIn names the group that a target is in treatment in, "" if it is not.
 func (s *State) treatedIn(target string) string {
 	if id, ok := s.busy.get(target); ok {
-		if r, _ := s.open.get(id); treating(r) {
+		if r, _ := s.open.get(id); treating(r) && r.Group != "" { // else what was before counts on
 			return r.Group
 		}
 	}

@@ -38,6 +38,9 @@ func (s *State) keep(r vigil.Remediation) {
 	}
 	s.enqueue(r.ID, r.State == vigil.Planned)
 	s.watching += count(watched(r)) - count(watched(was))
+	if by := count(unbegun(r)) - count(unbegun(was)); by != 0 {
+		tallied(&s.unbegun, r.Group, by)
+	}
 	if r.State.Final() {
 		s.prove(r)
 	}

@@ -134,7 +134,7 @@ func (e Started) apply(d *draft) {
 	if !ok || r.State == vigil.Running { // told twice: the first answer was lost
 		return
 	}
-	hold := guard.Check(guard.For(guard.Start), d.appeal(r), d.now)
+	hold := d.ask(guard.Start, d.appeal(r))
 	if hold != nil {
 		d.block(&r, hold)
 		d.fail(heldError(r.ID, hold))

@@ -34,7 +34,7 @@ func (e Wished) apply(d *draft) {
 		Manual: true, Guards: d.manual.Guards, KillSwitch: d.killSwitch, Started: d.started,
 		Busy: d.occupant("", target, true), Deeds: m.Deeds, Denied: d.denied(runbook, 0),
 	}
-	if hold := guard.Check(guard.For(guard.Wish), req, d.now); hold != nil {
+	if hold := d.ask(guard.Wish, req); hold != nil {
 		d.refuse(e, target, req.Busy, hold)
 		return
 	}
@@ -180,7 +180,7 @@ func (e Switched) apply(d *draft) {
 func (d *draft) takeBack() {
 	for _, id := range d.open.keys(func(r vigil.Remediation) bool { return r.State == vigil.Leased }) {
 		r, _ := d.edit(id)
-		if hold := guard.Check(guard.For(guard.Start), d.appeal(r), d.now); hold != nil {
+		if hold := d.ask(guard.Start, d.appeal(r)); hold != nil {
 			d.block(&r, hold)
 		}
 	}

@@ -21,14 +21,19 @@ func (s *State) place(t vigil.Target, seriesHost string) (vigil.Target, string) 
 	switch {
 	case len(hosts) == 0:
 		return t, fmt.Sprintf("no remediator has %s; there are: %s", t, s.known())
-	case slices.Contains(hosts, seriesHost):
-		t.Host = seriesHost
 	case len(hosts) == 1:
 		t.Host = hosts[0]
+	case isAmong(hosts, seriesHost):
+		t.Host = seriesHost
 	default:
 		return t, fmt.Sprintf("%s is on %s; say which, for example %s@%s", t, strings.Join(hosts, " and "), t, hosts[0])
 	}
 	return t, ""
+}
+
+func isAmong(sorted []string, name string) bool {
+	_, ok := slices.BinarySearch(sorted, name)
+	return ok
 }
 
 // hosts names the hosts whose remediators serve the target, in order.
@@ -37,8 +42,8 @@ func (s *State) hosts(t vigil.Target) []string {
 	if t.Host == "" {
 		return all
 	}
-	if slices.Contains(all, t.Host) {
-		return []string{t.Host}
+	if i, ok := slices.BinarySearch(all, t.Host); ok {
+		return all[i : i+1 : i+1]
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (d *draft) confirmed(r vigil.Remediation) bool {
 func (d *draft) review(r *vigil.Remediation) bool {
 	req := d.appeal(*r)
 	req.Denied = d.denied(r.Runbook, r.Step)
-	hold := guard.Check(guard.For(guard.Lease), req, d.now)
+	hold := d.ask(guard.Lease, req)
 	switch {
 	case hold == nil:
 		return true

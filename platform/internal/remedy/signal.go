@@ -73,7 +73,7 @@ func (d *draft) consider(key string) {
 		return
 	}
 	target, req := d.plea(key, sig)
-	hold := guard.Check(guard.For(guard.Plan), req, d.now)
+	hold := d.ask(guard.Plan, req)
 	switch {
 	case hold == nil:
 		d.plan(key, sig, target)
@@ -100,6 +100,7 @@ func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
 		Busy: d.occupant(key, target, false), Deeds: m.Deeds,
 	}
 	d.fleetOf(&req, f.Policy.Name, groupOf(f), target)
+	req.Waiting, _ = d.unbegun.get(groupOf(f))
 	if req.Busy == nil && unmanaged == "" {
 		req.Denied = d.denied(f.Policy.Runbook, 0)
 	}

@@ -64,6 +64,7 @@ type State struct {
 	memories   shelf[flow.GuardMemory]
 	treated    shelf[string]   // target → the group it is in treatment in
 	inGroup    shelf[int]      // group → how many of its targets are
+	unbegun    shelf[int]      // group → how many of its remediations have not begun
 	unproven   shelf[unproven] // target → the treatment that nobody saw the end of
 	proofs     shelf[string]   // policy|target → the unproven target that it may speak of
 
@@ -123,6 +124,16 @@ func NewState(tenant string, started time.Time, manual Manual, fleet Fleet, t fl
 		}
 	}
 	return s
+}
+
+// give lets one step change the state in place where it has copied it.
+func (s *State) give(step *byte) {
+	for _, part := range []interface{ give(step *byte) }{
+		&s.open, &s.targets, &s.busy, &s.limbo, &s.trouble, &s.refused, &s.memories, &s.treated, &s.inGroup, &s.unbegun, &s.unproven, &s.proofs,
+		&s.signals, &s.hands, &s.homes, &s.beats, &s.cancels, &s.surveys,
+	} {
+		part.give(step)
+	}
 }
 
 // leaveAlone keeps the policy from planning anew for an episode that a person does

@@ -92,6 +92,7 @@ func (d *draft) close(of, by, message string) {
 	d.learn(of, func(m *flow.GuardMemory) { m.Trip, m.Storm = nil, vigil.Storm{} })
 	_, object, _ := strings.Cut(of, ":")
 	d.record(vigil.AuditRecord{By: by, Verb: "breaker.closed", Object: object, From: m.Trip.Why, Message: message})
+	d.again(func(s signal) bool { return s.hold != nil && s.hold.Reason == vigil.BlockBreaker })
 }
 
 // Reset says that a person lets a stopped policy go on. Its backlog is dropped

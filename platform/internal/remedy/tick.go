@@ -19,7 +19,7 @@ func (Ticked) apply(d *draft) {
 	}
 	d.clearUp()
 	d.again(func(s signal) bool {
-		return s.hold != nil && !d.now.Before(s.hold.RetryAt)
+		return s.hold != nil && !s.hold.RetryAt.IsZero() && !d.now.Before(s.hold.RetryAt)
 	})
 }
 
@@ -67,7 +67,7 @@ func (d *draft) elapse(r *vigil.Remediation) {
 
 // age skips what has waited too long and lets go of what need not wait.
 func (d *draft) age(r *vigil.Remediation) {
-	hold := guard.Check(guard.For(guard.Lease), d.appeal(*r), d.now)
+	hold := d.ask(guard.Lease, d.appeal(*r))
 	if hold != nil && hold.Reason == vigil.BlockStale {
 		d.skip(r, hold)
 		return

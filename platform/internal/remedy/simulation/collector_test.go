@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"encoding/binary"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func (c *collector) clock() time.Time { return c.w.now.Add(c.skew) }
 // boot starts the process from what is on disk.
 func (c *collector) boot() {
 	c.began, c.up = c.clock(), true
-	c.state = remedy.NewState("default", c.began, remedy.DefaultManual(), c.disk.treatment(), c.disk.ended())
+	c.state = remedy.NewState("default", c.began, remedy.DefaultManual(), remedy.Fleet{}, c.disk.treatment(), c.disk.ended())
 	c.w.say("collector starts")
 	c.tick()
 }
@@ -84,7 +85,10 @@ func (c *collector) tick() {
 			}
 			c.began = c.clock()
 			c.w.say("clock jumps by now %s", c.skew)
-			c.step(remedy.Jumped{})
+			for again := true; again; { // until it is heard
+				out, _ := c.step(remedy.Jumped{})
+				again = vigil.CodeOf(out.Err) == codeDisk
+			}
 		}
 		c.step(remedy.Ticked{})
 		if c.up {
@@ -177,12 +181,13 @@ type disk struct {
 	rows    map[string]vigil.Remediation
 	order   []string
 	targets map[string]flow.TargetMemory
+	guards  map[string]flow.GuardMemory
 	kill    flow.KillSwitch
 	open    map[string]string // target → the remediation that occupies it
 }
 
 func newDisk() *disk {
-	return &disk{rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, open: map[string]string{}}
+	return &disk{rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, guards: map[string]flow.GuardMemory{}, open: map[string]string{}}
 }
 
 // apply takes a change whole, and refuses what does not follow from what is there.
@@ -207,6 +212,11 @@ func (d *disk) apply(c flow.Change) error {
 	for _, m := range c.Targets {
 		d.targets[m.Target.String()] = m
 	}
+	for _, m := range c.Guards {
+		if d.guards[m.Of] = m; m.Empty() {
+			delete(d.guards, m.Of)
+		}
+	}
 	if c.KillSwitch != nil {
 		d.kill = *c.KillSwitch
 	}
@@ -223,6 +233,9 @@ func (d *disk) treatment() flow.Treatment {
 	for _, m := range d.targets {
 		t.Targets = append(t.Targets, m)
 	}
+	for _, of := range slices.Sorted(maps.Keys(d.guards)) {
+		t.Guards = append(t.Guards, d.guards[of])
+	}
 	slices.SortFunc(t.Targets, func(a, b flow.TargetMemory) int { return strings.Compare(a.Target.String(), b.Target.String()) })
 	return t
 }
@@ -231,7 +244,7 @@ func (d *disk) treatment() flow.Treatment {
 func (d *disk) ended() (all []vigil.Remediation) {
 	for _, id := range slices.Backward(d.order) {
 		switch r := d.rows[id]; r.State {
-		case vigil.Unknown, vigil.TimedOut, vigil.Cancelled:
+		case vigil.Unknown, vigil.TimedOut, vigil.Cancelled, vigil.Inconclusive:
 			all = append(all, r)
 		default:
 		}

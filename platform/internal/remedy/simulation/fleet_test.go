@@ -69,6 +69,9 @@ func kinds() []flow.PolicyRow {
 		p.Name, p.Module, p.Select.Selector, p.Target, p.Mode = name, "threshold", "load", "service:{{service}}", mode
 		p.RecoverFor, p.Lookback = d(time.Second), d(30*time.Second)
 		p.Guards.Cooldown, p.Guards.Warmup, p.Guards.MaxAge = d(10*time.Second), d(5*time.Second), d(time.Minute)
+		p.Guards.Backoff = vigil.Backoff{First: d(5 * time.Second), Most: d(20 * time.Second)}
+		p.Guards.Storm.Calm, p.Guards.Storm.Share.N = d(15*time.Second), 50
+		p.Guards.MaxConcurrent.N = 30
 		p.Verify = vigil.Verify{Stabilise: d(5 * time.Second), Window: d(20 * time.Second)}
 		for _, action := range runbook {
 			p.Runbook = append(p.Runbook, vigil.Step{Action: action, Timeout: d(20 * time.Second)})
@@ -82,6 +85,17 @@ func kinds() []flow.PolicyRow {
 		make("asks", vigil.Suggest, idempotent),
 		make("shadow", vigil.Shadow, idempotent),
 	}
+}
+
+// census counts the targets of a policy by its open episodes.
+func (w *world) census(p *policy) flow.Census {
+	c := flow.Census{Group: "policy:" + p.Name, Known: len(w.fleet)}
+	for _, v := range p.views {
+		if v.episode.State == vigil.EpisodeFiring {
+			c.Unhealthy++
+		}
+	}
+	return c
 }
 
 // decay has a target go bad, or get well by itself, at random.
@@ -136,12 +150,12 @@ func (w *world) tell(p *policy, t *target, bad bool, at time.Time) {
 		}
 	}
 	v.episode.LastAt = at
-	judged.Verdict = vigil.VerdictFire
+	judged.Verdict, judged.Census = vigil.VerdictFire, w.census(p)
 	w.collector.step(remedy.Judged{Judged: judged})
 	w.hear(p, t, at, true, remedy.Fired{Firing: flow.Firing{
 		Policy: p.PolicyRow, Episode: v.episode, Decision: "dec-" + v.episode.ID,
 		Series:   vigil.Series{Name: "load", Labels: vigil.Labels{"host": t.Host, "service": t.Name}},
-		SampleAt: at, ReceivedAt: judged.ReceivedAt, Value: 1,
+		SampleAt: at, ReceivedAt: judged.ReceivedAt, Value: 1, Census: judged.Census,
 	}})
 }
 
@@ -149,6 +163,9 @@ func (w *world) tell(p *policy, t *target, bad bool, at time.Time) {
 // the watch know it too, unless the step was void.
 func (w *world) hear(p *policy, t *target, at time.Time, bad bool, body remedy.Body) {
 	undo := w.watch.told(p, t, at, bad)
+	if f, ok := body.(remedy.Fired); ok {
+		w.watch.stormy[p.Name] = f.Policy.Guards.Storm.Rages(f.Census.Bad(), f.Census.Known)
+	}
 	if out, heard := w.collector.step(body); !heard || vigil.CodeOf(out.Err) == codeDisk {
 		undo()
 	}

@@ -29,7 +29,7 @@ func mutants() []mutant {
 		{noLostEnd, tick, "case vigil.Verifying:\n\t\td.conclude(r)", ""},
 		{budgetHolds, rules, "if r.Manual || budget.N == 0 {", "if true {"},
 		{brakeHolds, rules, "if !r.KillSwitch.Engaged {", "if true {"},
-		{warmUp, rules, "if r.Manual || !now.Before(ends) {", "if true {"},
+		{warmUp, rules, "if now.Before(ends) {", "if false {"},
 		{warmUp, tick, "{ d.started = d.now }", "{}"},
 		{freshPlan, rules, "if r.Manual || r.Firing {", "if true {"},
 		{freshPlan, rules, "if r.Revision != r.Current {", "if false {"},
@@ -37,9 +37,12 @@ func mutants() []mutant {
 		{freshPlan, "remedy/plan.go", "return ok || r.Origin == vigil.FromPerson", "return ok || true"},
 		{freshProof, verify, "v.ClearAt.IsZero() && !ev.sampleAt.Before(v.From):", "v.ClearAt.IsZero():"},
 		{freshProof, verify, "case ev.bad:", "case false:"},
-		{askedFirst, "remedy/plan.go", "if f.Policy.Mode == vigil.Suggest {", "if false {"},
+		{askedFirst, "remedy/plan.go", "if d.mode(f.Policy) == vigil.Suggest {", "if false {"},
 		{shadowOnly, rules, "if r.Manual || r.Mode == vigil.Auto || r.Mode == vigil.Suggest {", "if true {"},
 		{machineHolds, "remedy/people.go", "vigil.Leased, vigil.Running, vigil.Unknown)", "vigil.Leased, vigil.Running, vigil.Verifying, vigil.Unknown)"},
+		{groupCap, "guard/fleet.go", "!ok || r.Treated < most && r.Treated+r.Waiting < 2*most", "!ok || true"},
+		{groupCap, "remedy/group.go", "case vigil.Leased, vigil.Running, vigil.Verifying:\n\t\treturn true", "case vigil.Leased:\n\t\treturn true"},
+		{stormStop, "guard/fleet.go", "case r.Manual:", "case true:"},
 		{versions, "remedy/draft.go", "\t\tr.Version++\n", ""},
 	}
 }

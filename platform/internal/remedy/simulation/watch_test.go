@@ -25,6 +25,8 @@ const (
 	shadowOnly   = "shadow never acts"
 	machineHolds = "state machine"
 	versions     = "compare and set"
+	groupCap     = "group cap"
+	stormStop    = "storm stop"
 )
 
 // watch knows what truly happened, and compares.
@@ -37,6 +39,7 @@ type watch struct {
 	entries  map[string][]entry         // target → actions entered
 	approved map[string]bool            // remediations that a person was asked about and agreed to
 	again    map[string]bool            // and those that a person had started once more
+	stormy   map[string]bool            // policies that last told of a storm, heard or not
 }
 
 // news is the newest sample that the collector was told of.
@@ -57,7 +60,7 @@ type entry struct {
 func newWatch(w *world) *watch {
 	return &watch{
 		w: w, news: map[string]news{}, fences: map[string]uint64{}, intents: map[uint64]map[string]bool{},
-		entries: map[string][]entry{}, approved: map[string]bool{}, again: map[string]bool{},
+		entries: map[string][]entry{}, approved: map[string]bool{}, again: map[string]bool{}, stormy: map[string]bool{},
 	}
 }
 
@@ -162,6 +165,34 @@ func (wa *watch) plan(r vigil.Remediation, p *policy) {
 	case p.Mode == vigil.Suggest && !wa.approved[r.ID]:
 		wa.w.broken(askedFirst, "%s is leased and nobody agreed", r.ID)
 	}
+	wa.group(r)
+}
+
+// group holds what is handed out to how its group stands.
+func (wa *watch) group(r vigil.Remediation) {
+	treated := map[vigil.Target]bool{r.Target: true}
+	for _, other := range wa.w.collector.disk.rows {
+		switch other.State {
+		case vigil.Leased, vigil.Running, vigil.Verifying, vigil.Unknown:
+			if other.Group == r.Group && !wa.after(other) {
+				treated[other.Target] = true
+			}
+		default:
+		}
+	}
+	if most := max(1, r.Guards.MaxConcurrent.Of(len(wa.w.fleet))); len(treated) > most {
+		wa.w.broken(groupCap, "%s is leased as one of %d in treatment, of which %d may be", r.ID, len(treated), most)
+	}
+	if g := wa.w.collector.disk.guards["group:"+r.Group]; wa.stormy[r.Policy] && g.Trip != nil {
+		wa.w.broken(stormStop, "%s is leased in a storm", r.ID)
+	}
+}
+
+// after reports whether somebody acted on the target since the remediation
+// ended without its executor's word: it counts no more.
+func (wa *watch) after(r vigil.Remediation) bool {
+	deeds := wa.w.collector.disk.targets[r.Target.String()].Deeds
+	return r.State == vigil.Unknown && len(deeds) > 0 && deeds[len(deeds)-1].After(r.EndedAt)
 }
 
 func (wa *watch) policy(r vigil.Remediation) *policy {
