@@ -22,11 +22,11 @@ type Inventory interface {
 // The bounds and paces of the census.
 const (
 	maxMembers  = 1 << 20
-	countEvery  = time.Minute      // targets that are well are counted anew, and old ones forgotten
-	keepEvery   = 10 * time.Second // what is new goes to disk; a crash loses no more, and a sample brings it back
-	seenToThe   = time.Hour        // precision of what the disk knows
-	defaultTTL  = 24 * time.Hour   // a target silent for so long leaves its groups
-	restampEach = time.Minute      // how often a target that only goes on says so
+	countEvery  = time.Minute    // targets that are well are counted anew, and old ones forgotten
+	keepEvery   = time.Second    // what is new goes to disk; a crash loses no more, and a sample brings it back
+	seenToThe   = time.Hour      // precision of what the disk knows
+	defaultTTL  = 24 * time.Hour // a target silent for so long leaves its groups
+	restampEach = time.Minute    // how often a target that only goes on says so
 )
 
 // member is one target of one policy.

@@ -379,6 +379,10 @@ func TestStorm_StopsTheGroupUntilItHasBeenCalm(t *testing.T) {
 	}
 	w.reopen() // durable
 	w.enlist()
+	w.fireOn(p, onHost(2), flow.Census{Known: 10, Unhealthy: 1, Unheard: 3}) // nobody knows yet
+	if all, _ := w.Breakers(t.Context()); all[0].State != vigil.BreakerTripped {
+		t.Fatalf("calm although three have not been heard of: %+v", all)
+	}
 	w.fireOn(p, onHost(2), fine) // below: calm begins
 	w.clock.add(299 * time.Second)
 	w.fireOn(p, onHost(2), bad) // and begins anew

@@ -20,7 +20,9 @@ func (d *draft) weather(p flow.PolicyRow, c flow.Census) {
 	detail := guard.Storm(guard.Request{Guards: p.Guards, Census: c})
 	switch {
 	case detail == "":
-		d.calm(m, p.Name)
+		if over(p.Guards.Storm, c) {
+			d.calm(m, p.Name)
+		}
 	case m.Trip == nil:
 		trip := &vigil.Breaker{Policy: p.Name, Group: c.Group, State: vigil.BreakerTripped, Why: vigil.WhyStorm, Detail: detail, At: d.now}
 		d.learn(ofGroup(c.Group), func(m *flow.GuardMemory) { m.Trip, m.Storm = trip, p.Guards.Storm })
@@ -55,10 +57,14 @@ func (d *draft) overcast(j flow.Judged) {
 	if m.Trip == nil || m.Trip.Policy != j.Policy {
 		return
 	}
-	if !m.Storm.Rages(j.Census.Bad(), j.Census.Known) {
+	if over(m.Storm, j.Census) {
 		d.calm(m, j.Policy)
 	}
 }
+
+// over reports whether a storm is over for sure: who has not been heard of since
+// the start may be as bad as before.
+func over(storm vigil.Storm, c flow.Census) bool { return !storm.Rages(c.Bad()+c.Unheard, c.Known) }
 
 // newer reports whether a sample is newer than the last deed on a target.
 func (d *draft) newer(target string, sampleAt, receivedAt time.Time) bool {
@@ -70,10 +76,10 @@ func (d *draft) newer(target string, sampleAt, receivedAt time.Time) bool {
 // clearUp closes the breakers of storms that have been over for long enough, and
 // lets go of treatments whose end nobody saw.
 func (d *draft) clearUp() {
-	over := func(m flow.GuardMemory) bool {
+	ended := func(m flow.GuardMemory) bool {
 		return m.Trip != nil && m.Trip.State == vigil.BreakerHalfOpen && !d.now.Before(m.Trip.CalmAt.Add(m.Storm.Calm.D()))
 	}
-	for _, of := range d.memories.keys(over) {
+	for _, of := range d.memories.keys(ended) {
 		d.close(of, "vigil", "the storm has been over for "+d.calmOf(of).String())
 	}
 	for _, target := range d.unproven.keys(func(u unproven) bool { return d.now.Sub(u.ended) >= unheard }) {
