@@ -23,6 +23,9 @@ func (e *Engine) study(p vigil.Policy) (*query, error) {
 			return nil, bad("target", "the query's results have no label %q; they have %s", label, listed(form.Labels))
 		}
 	}
+	if p.Group != "" && !form.Open && !slices.Contains(form.Labels, p.Group) {
+		return nil, bad("group", "the query's results have no label %q; they have %s", p.Group, listed(form.Labels))
+	}
 	window, need := p.Verify.Stabilise+p.Verify.Window, vigil.Duration(form.Reach)+2*p.Select.Every
 	if len(p.Runbook) > 0 && window < need {
 		return nil, bad("verify.window", "the query looks back %s every %s, so that stabilise and window must be %s together to show a healing, and are %s",

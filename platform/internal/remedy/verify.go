@@ -26,7 +26,7 @@ func (e Judged) apply(d *draft) {
 		sig.clearAt = e.SampleAt
 		d.signals.put(key, sig)
 	}
-	if target, ok := d.proofs.get(key); ok && clear && d.newer(target, e.SampleAt, e.ReceivedAt) {
+	if target, ok := d.proofs.get(key); ok && clear && d.newer(target, e.SampleAt.Add(-e.Reach), e.ReceivedAt) {
 		d.proven(target)
 	}
 	id, ok := d.trouble.get(key)
