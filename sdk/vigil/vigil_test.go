@@ -227,3 +227,63 @@ func TestSize_ReadsAndWritesItsUnits(t *testing.T) {
 		}
 	}
 }
+
+func TestShare_IsANumberOrAPercentage(t *testing.T) {
+	t.Parallel()
+	f := func(text string, known, want int) {
+		t.Helper()
+		var s vigil.Share
+		if err := json.Unmarshal([]byte(text), &s); err != nil || s.Of(known) != want {
+			t.Errorf("%s of %d = %d, %v; want %d", text, known, s.Of(known), err, want)
+		}
+		again, _ := json.Marshal(s)
+		var back vigil.Share
+		if err := json.Unmarshal(again, &back); err != nil || back != s {
+			t.Errorf("%s is written as %s and read as %v, %v", text, again, back, err)
+		}
+	}
+	f(`"10%"`, 29, 2)
+	f(`"100%"`, 29, 29)
+	f(`2`, 29, 2)
+	f(`"3"`, 29, 3)
+	for _, bad := range []string{`"101%"`, `-1`, `"half"`, `1.5`, `"%"`, `null`, `70000`} {
+		var s vigil.Share
+		if err := json.Unmarshal([]byte(bad), &s); vigil.CodeOf(err) != "bad_share" {
+			t.Errorf("%s = %v, %v; want bad_share", bad, s, err)
+		}
+	}
+}
+
+func TestStorm_NeedsBothANumberAndAShare(t *testing.T) {
+	t.Parallel()
+	f := func(bad, known int, want bool) {
+		t.Helper()
+		if got := vigil.DefaultPolicy().Guards.Storm.Rages(bad, known); got != want {
+			t.Errorf("%d of %d rages: %t, want %t", bad, known, got, want)
+		}
+	}
+	f(2, 2, false)
+	f(3, 10, false)
+	f(3, 9, true)
+	f(301, 1000, true)
+	f(300, 1000, false)
+	if (vigil.Storm{Targets: 3}).Rages(9, 9) {
+		t.Error("a storm that is turned off rages")
+	}
+	if s := (vigil.Storm{Share: vigil.Share{N: 4}}); s.Rages(4, 100) || !s.Rages(5, 100) {
+		t.Error("a share in targets is not held")
+	}
+}
+
+func TestBackoff_DoublesUpToItsMost(t *testing.T) {
+	t.Parallel()
+	b := vigil.DefaultPolicy().Guards.Backoff
+	for n, want := range []time.Duration{time.Minute, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
+		if got := b.After(n); n > 0 && got != want {
+			t.Errorf("after %d failures: %s, want %s", n, got, want)
+		}
+	}
+	if got := b.After(1 << 30); got != 10*time.Minute {
+		t.Errorf("after very many: %s", got)
+	}
+}

@@ -8,6 +8,9 @@
 // when its intent is about to be written. A rule names the moments it is asked
 // at, so that the order can never differ between them.
 //
+// What counts more than one target (caps, storms, rates) comes with the Request as
+// plain numbers: a census of the target's group, token buckets, failures.
+//
 // It promises the healer that the same request at the same time has the same
 // answer, and its readers that a rule is in one place. It keeps no state, reads
 // no clock and changes nothing; what a hold means for a remediation (wait, skip,

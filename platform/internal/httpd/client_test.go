@@ -230,3 +230,29 @@ func TestClient_CarriesTheServersReasons(t *testing.T) {
 		t.Errorf("nobody there = %v", err)
 	}
 }
+
+func TestClient_MarksTargetsAndResetsBreakers(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.breakers = []vigil.Breaker{{Policy: "cpu-high", Why: vigil.WhyFailing, State: vigil.BreakerTripped}}
+	c, b := connect(t, w)
+	ctx := t.Context()
+	web := vigil.Target{Kind: "service", Name: "web", Host: "h-1"}
+	if err := c.MarkTarget(ctx, web, "protected", "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	want := vigil.Mark{Protected: true, By: "local", Reason: "by hand"}
+	if got := must[[]vigil.KnownTarget](t)(c.Targets(ctx)); len(got) != 1 || got[0].Target != web || got[0].Mark != want {
+		t.Errorf("targets = %+v", got)
+	}
+	b.do("POST", "/api/v1/targets/web", `{"mark":"protected"}`).want(t, 422, "target_out_of_scope")
+	if got := must[[]vigil.Breaker](t)(c.Breakers(ctx)); len(got) != 1 || got[0].Why != vigil.WhyFailing {
+		t.Errorf("breakers = %+v", got)
+	}
+	if err := c.ResetBreaker(ctx, "cpu-high"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ResetBreaker(ctx, "cpu-high"); vigil.CodeOf(err) != "breaker_closed" {
+		t.Errorf("a second reset = %v", err)
+	}
+}

@@ -21,6 +21,10 @@
 // kept with the decisions that may lead to an action, beside the samples it saw,
 // so that they can be judged again as they were.
 //
+// Each target of a policy counts in the group of its label's value. The census
+// follows each verdict and each silence, goes to the healer with what it is told,
+// and outlives a restart: who has not been heard of since is known and not well.
+//
 // It promises the healer the level, not the edge: Fired is told on every look
 // while an episode fires, Judged on every look while or shortly after it is
 // open, Cleared when it ends; and each only after the episode is on disk. It
