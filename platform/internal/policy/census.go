@@ -52,13 +52,14 @@ type census struct {
 	members   map[member]*entry
 	counts    map[string]map[string]*flow.Census // by policy and group
 	left      map[string]bool                    // names of decommissioned targets
+	unkept    map[member]bool                    // new to the disk, or longer unheard-of there than seenToThe
 	forgotten map[member]bool                    // still on disk
 }
 
 func newCensus(ttl time.Duration, known []flow.Known, left []vigil.Target) *census {
 	c := &census{
 		ttl: cmp.Or(ttl, defaultTTL), members: map[member]*entry{}, counts: map[string]map[string]*flow.Census{},
-		left: map[string]bool{}, forgotten: map[member]bool{},
+		left: map[string]bool{}, unkept: map[member]bool{}, forgotten: map[member]bool{},
 	}
 	for _, t := range left {
 		c.left[t.String()] = true
@@ -128,6 +129,9 @@ func (c *census) note(m member, group string, health vigil.Health, seen, now tim
 	if seen.After(e.seen) {
 		e.seen = seen
 	}
+	if e.kept.IsZero() || e.seen.Sub(e.kept) >= seenToThe {
+		c.unkept[m] = true
+	}
 	c.count(m.policy, e, 1)
 }
 
@@ -149,6 +153,7 @@ func (c *census) forget(which func(m member, e *entry) bool) {
 		}
 		c.count(m.policy, e, -1)
 		delete(c.members, m)
+		delete(c.unkept, m)
 		if !e.kept.IsZero() {
 			c.forgotten[m] = true
 		}
@@ -196,10 +201,9 @@ func (c *census) age(s *set, born, now time.Time) {
 func (c *census) unsaved() (known, forgotten []flow.Known) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for m, e := range c.members {
-		if e.kept.IsZero() || e.seen.Sub(e.kept) >= seenToThe {
-			known = append(known, flow.Known{Policy: m.policy, Target: m.target, Group: e.group, SeenAt: e.seen})
-		}
+	for m := range c.unkept {
+		e := c.members[m]
+		known = append(known, flow.Known{Policy: m.policy, Target: m.target, Group: e.group, SeenAt: e.seen})
 	}
 	for m := range c.forgotten {
 		forgotten = append(forgotten, flow.Known{Policy: m.policy, Target: m.target})
@@ -214,6 +218,7 @@ func (c *census) saved(known, forgotten []flow.Known) {
 	for _, k := range known {
 		if e := c.members[member{k.Policy, k.Target}]; e != nil {
 			e.kept = k.SeenAt
+			delete(c.unkept, member{k.Policy, k.Target})
 			continue
 		}
 		c.forgotten[member{k.Policy, k.Target}] = true
