@@ -17,7 +17,6 @@ type hand struct {
 	life   int       // incarnations; what an earlier one had in memory is gone
 	up     bool      // the process runs
 	deaf   time.Time // cut off from the collector until then
-	polls  int       // of this incarnation
 }
 
 func newHand(w *world, id, host string, services []string) *hand {

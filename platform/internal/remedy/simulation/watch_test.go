@@ -33,7 +33,6 @@ const (
 type watch struct {
 	w        *world
 	news     map[string]news            // fingerprint → what this collector was last told
-	began    time.Time                  // of the collector whose news these are
 	fences   map[string]uint64          // target → highest token leased
 	intents  map[uint64]map[string]bool // fence → targets for which the start is durable
 	entries  map[string][]entry         // target → actions entered
