@@ -100,7 +100,7 @@ func BenchmarkFigure_SampleToAction(b *testing.B) {
 }
 
 const quickPolicy = `{"name":"quick-%d","module":"threshold","select":"quick_%d","settings":{"above":0.8},
-"target":"service:web","recover_for":"0s","mode":"auto","guards":{"cooldown":"0s","warmup":"0s","budget":"1000/1h"},
+"target":"service:web","recover_for":"0s","mode":"auto","guards":{"cooldown":"0s","warmup":"0s","budget":"1000/1h","rate":"1000/1h","backoff":{"first":"0s"},"trip_after":0,"ineffective":0,"max_concurrent":0},
 "runbook":[{"action":"restart-service"}],"verify":{"stabilise":"0s","window":"100ms"}}`
 
 // fireOnce applies a policy of its own, fires it and returns how long the

@@ -112,6 +112,8 @@ func child(cmd *cobra.Command, name string) *cobra.Command {
 
 // untyped are the suggestions that this test cannot type, and why.
 var untyped = map[string]string{
+	"vigil breaker reset POLICY":                                "wants a breaker that tripped; groups.txtar types it",
+	"vigil breaker reset %s":                                    "wants a breaker that tripped; groups.txtar types it",
 	"vigil collector --data /var/lib/vigil":                     "writes outside of the test's folders",
 	"vigil module dev queue-long":                               "goes on until Ctrl-C; module-dev.txtar types it",
 	"vigil backup --out /backup/vigil-monday.db":                "writes outside of the test's folders; backup.txtar types it",

@@ -30,7 +30,7 @@ settings: {above: 0.8}
 target: service:{{service}}
 recover_for: 1s
 mode: auto
-guards: {cooldown: 0s, warmup: 0s, budget: 1000/1h}
+guards: {cooldown: 0s, warmup: 0s, budget: 1000/1h, rate: 1000/1h, backoff: {first: 0s}, trip_after: 0, ineffective: 0, max_concurrent: 0}
 runbook: [{action: restart-service}]
 verify: {stabilise: 0s, window: 200ms}
 `

@@ -10,7 +10,10 @@ import (
 )
 
 func (c *cli) target() *cobra.Command {
-	cmd := &cobra.Command{Use: "target", Short: "List known targets, protect and decommission them", Args: onlyCommands, RunE: help}
+	cmd := &cobra.Command{
+		Use: "target", Short: "List known targets, protect and decommission them", Args: onlyCommands, RunE: help,
+		Example: "  vigil target protect service:db@host-1\n  vigil target decommission host:host-1",
+	}
 	cmd.AddCommand(
 		c.targetList(),
 		c.mark("protect", "protected", "From now on nothing automatic acts on a target"),
@@ -71,7 +74,6 @@ func (c *cli) mark(use, word, says string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: use + " TARGET", Short: says, Args: cobra.ExactArgs(1),
-		Example: "  vigil target " + use + " service:db@host-1\n  vigil target " + use + " host:host-1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := vigil.ParseTarget(args[0])
 			if err != nil {

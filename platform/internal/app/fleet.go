@@ -19,7 +19,7 @@ func (a *App) fleet() remedy.Fleet {
 	c := a.o.Config
 	rate := c.ActionRate
 	if rate.N == 0 {
-		rate = vigil.Rate{N: 100, Per: vigil.Duration(time.Hour)}
+		rate = vigil.Rate{N: 300, Per: vigil.Duration(time.Hour)}
 	}
 	return remedy.Fleet{Rate: rate, Protected: c.Protected, Own: own(c.Services, a.o.Self), DependsOn: c.DependsOn}
 }

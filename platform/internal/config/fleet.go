@@ -15,7 +15,7 @@ type Fleet struct {
 	Protected  []string            `yaml:"protected" json:"protected,omitempty"`    // patterns of targets that only people act on: service:db-*
 	DependsOn  map[string][]string `yaml:"depends_on" json:"depends_on,omitempty"`  // target → what it stands on and what is treated first
 	TargetTTL  vigil.Duration      `yaml:"target_ttl" json:"target_ttl,omitempty"`  // a target silent for so long leaves its groups: 24h
-	ActionRate vigil.Rate          `yaml:"action_rate" json:"action_rate,omitzero"` // of all policies together: 100/1h
+	ActionRate vigil.Rate          `yaml:"action_rate" json:"action_rate,omitzero"` // of all policies together: 300/1h
 }
 
 func (f Fleet) check() error {
