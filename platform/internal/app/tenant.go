@@ -46,7 +46,9 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	log := a.log.With("tenant", name)
 
 	path := filepath.Join(a.o.Config.Data, name, "vigil.db")
-	t.db, err = sqlite.Open(ctx, path, sqlite.Options{Log: log, Tenant: name, Chain: audit.Chain, Now: a.o.Now})
+	t.db, err = sqlite.Open(ctx, path, sqlite.Options{
+		Log: log, Tenant: name, Chain: audit.Chain, Now: a.o.Now, WALBytes: int64(a.o.Config.Storage.WALBytes),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ type Storage struct {
 	Retention    vigil.Duration `yaml:"retention" json:"retention,omitempty"`         // how long samples are kept: 15 days
 	MaxBytes     vigil.Size     `yaml:"max_bytes" json:"max_bytes,omitempty"`         // of compressed history at most, oldest first out: 10 GiB
 	LogBytes     vigil.Size     `yaml:"log_bytes" json:"log_bytes,omitempty"`         // of samples that are not compressed yet: 64 MiB
+	WALBytes     vigil.Size     `yaml:"wal_bytes" json:"wal_bytes,omitempty"`         // of SQLite's write-ahead log before it is folded under load: 16 MiB
 	ChunkSamples int            `yaml:"chunk_samples" json:"chunk_samples,omitempty"` // of a series that are compressed together: 480
 }
 
@@ -240,6 +241,8 @@ func (s Storage) check() error {
 		return bad("storage.max_bytes: %v is below 1 MiB", s.MaxBytes)
 	case s.LogBytes != 0 && (s.LogBytes < 4<<10 || s.LogBytes > 128<<20):
 		return bad("storage.log_bytes: %v is not between 4 KiB and 128 MiB", s.LogBytes)
+	case s.WALBytes != 0 && (s.WALBytes < 16<<10 || s.WALBytes > 64<<20):
+		return bad("storage.wal_bytes: %v is not between 16 KiB and 64 MiB", s.WALBytes)
 	case s.ChunkSamples != 0 && (s.ChunkSamples < 8 || s.ChunkSamples > 4096):
 		return bad("storage.chunk_samples: %d is not between 8 and 4096", s.ChunkSamples)
 	}

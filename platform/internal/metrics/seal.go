@@ -108,10 +108,12 @@ func (s *Store) settle(ctx context.Context, change flow.Settlement) error {
 func (s *Store) sweep(ctx context.Context) error {
 	dead, logUpTo := s.views.sweepable()
 	for more := len(dead) > 0 || logUpTo > s.sweptLog; more; {
+		var rows int64
 		var err error
-		if more, err = s.archive.Sweep(ctx, dead, logUpTo); err != nil {
+		if rows, more, err = s.archive.Sweep(ctx, dead, logUpTo); err != nil {
 			return fmt.Errorf("sweep history: %w", err)
 		}
+		s.did.cut.Add(rows)
 	}
 	s.views.swept(dead)
 	s.did.swept.Add(int64(len(dead)))

@@ -259,9 +259,9 @@ func (f *failing) Settle(ctx context.Context, s flow.Settlement) error {
 	return f.DB.Settle(ctx, s)
 }
 
-func (f *failing) Sweep(ctx context.Context, blocks []int64, upTo int64) (bool, error) {
+func (f *failing) Sweep(ctx context.Context, blocks []int64, upTo int64) (int64, bool, error) {
 	if err := f.may(); err != nil {
-		return false, err
+		return 0, false, err
 	}
 	return f.DB.Sweep(ctx, blocks, upTo)
 }

@@ -32,7 +32,7 @@ type Archive interface {
 	MeasureLog(ctx context.Context, after, samples int64) (prefix, whole flow.LogSpan, err error)
 	AddPages(ctx context.Context, b flow.Block, pages []flow.Page) error
 	Settle(ctx context.Context, s flow.Settlement) error
-	Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bool, err error)
+	Sweep(ctx context.Context, blocks []int64, logUpTo int64) (rows int64, more bool, err error)
 }
 
 // Past reads sealed history. Pages come in the block's order.
@@ -182,11 +182,12 @@ func (s *Store) eachLogged(ctx context.Context, after, from, to int64, yield fun
 func (s *Store) Corrupt() int64 { return s.corrupt.Load() }
 
 // counters are Stats while they grow.
-type counters struct{ sealed, merged, swept, trimmed atomic.Int64 }
+type counters struct{ sealed, cut, merged, swept, trimmed atomic.Int64 }
 
 // Stats is what a store has done to history since it was opened.
 type Stats struct {
 	Sealed  int64 // blocks made from the log
+	Cut     int64 // rows of the log that were deleted, since a block has their samples
 	Merged  int64 // blocks made from blocks
 	Swept   int64 // blocks whose pages were deleted, after nobody read them any more
 	Trimmed int64 // blocks and rows of the log that retention took
@@ -194,7 +195,7 @@ type Stats struct {
 
 // Stats counts what became of history.
 func (s *Store) Stats() Stats {
-	return Stats{Sealed: s.did.sealed.Load(), Merged: s.did.merged.Load(), Swept: s.did.swept.Load(), Trimmed: s.did.trimmed.Load()}
+	return Stats{Sealed: s.did.sealed.Load(), Cut: s.did.cut.Load(), Merged: s.did.merged.Load(), Swept: s.did.swept.Load(), Trimmed: s.did.trimmed.Load()}
 }
 
 // Find returns a known series by its key (flow.AppendKey), of which nothing is

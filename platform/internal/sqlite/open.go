@@ -26,8 +26,9 @@ type Options struct {
 	Chain func(prev []byte, r vigil.AuditRecord) []byte
 	Now   func() time.Time // when an audit record names no time
 
-	vfs       string // tests inject faults below SQLite
-	foldAbove int    // tests fold the write-ahead log at every commit with more frames than this
+	WALBytes int64 // of the write-ahead log, which is folded when it has more: 16 MiB
+
+	vfs string // tests inject faults below SQLite
 }
 
 // DB is one tenant's database.
@@ -125,7 +126,7 @@ func (db *DB) openWriter(ctx context.Context) error {
 	}
 	w := &writer{
 		log: db.o.Log, health: newHealth(), queue: make(chan *op, queueSize), done: make(chan struct{}),
-		conn: conn, stmts: map[string]*sql.Stmt{}, foldAbove: db.o.foldAbove,
+		conn: conn, stmts: map[string]*sql.Stmt{}, foldAbove: int(db.o.WALBytes / frameBytes),
 	}
 	if err := w.readTail(ctx); err != nil {
 		return errors.Join(err, conn.Close())

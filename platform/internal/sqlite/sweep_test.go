@@ -40,7 +40,7 @@ func (c *campaign) script(t *testing.T, db *DB) {
 	}
 	stop()
 	<-done
-	c.note(s.Stats())
+	c.note(s.Stats(), db.Checkpoints())
 }
 
 // Whichever sync or write the disk refuses, once or for good, while samples are
@@ -66,7 +66,7 @@ func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:par
 		points := 0
 		for n := int64(1); ; n += stride {
 			c, path := &campaign{}, campaignPath(t.TempDir())
-			db, err := Open(t.Context(), path, Options{vfs: "faults", foldAbove: 64})
+			db, err := Open(t.Context(), path, Options{vfs: "faults", WALBytes: 64 * frameBytes})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:par
 			if err != nil || v.lost > 0 || len(v.wrong) > 0 {
 				t.Errorf("%s at %d: %+v, %v", name, n, v, err)
 			}
-			all.note(c.crossed)
+			all.note(c.crossed, c.folded)
 			if points++; !met {
 				break
 			}
