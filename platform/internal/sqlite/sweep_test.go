@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	lib "modernc.org/sqlite/lib"
@@ -43,13 +44,37 @@ func (c *campaign) script(t *testing.T, db *DB) {
 	c.note(s.Stats(), db.Checkpoints())
 }
 
+// fill appends n batches that stay in the log.
+func (c *campaign) fill(t *testing.T, db *DB, n int) {
+	t.Helper()
+	s, err := metrics.Open(t.Context(), metrics.Disk{Journal: db, Archive: db, Past: db}, metrics.Options{Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = s.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	for range n {
+		first := c.take(120)
+		b, err := campaignBatch(s, first, 120, c.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Append(t.Context(), b) == nil {
+			c.ack(first, 120)
+		}
+	}
+}
+
 // Whichever sync or write the disk refuses, once or for good, while samples are
 // appended, sealed, merged, swept and trimmed: what was acknowledged is there
 // afterwards, and after the first refusal but a full disk nothing is.
 // VIGIL_SWEEP=1 takes every point, otherwise every 23rd.
 func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:paralleltest // owns the faults
 	f := theFaults()
-	defer f.heal()
+	defer f.Heal()
 	stride := int64(envNumber(t, "VIGIL_SWEEP", 23))
 	all := &campaign{}
 	for name, fault := range map[string]struct {
@@ -70,16 +95,16 @@ func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:par
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.rc.Store(fault.rc)
-			f.sticky.Store(fault.sticky)
+			f.RC.Store(fault.rc)
+			f.Sticky.Store(fault.sticky)
 			if fault.sync {
-				f.syncIn.Store(n)
+				f.SyncIn.Store(n)
 			} else {
-				f.writeIn.Store(n)
+				f.WriteIn.Store(n)
 			}
 			c.script(t, db)
-			met := f.met.Load()
-			f.heal()
+			met := f.Met.Load()
+			f.Heal()
 			if met && fault.rc == lib.SQLITE_FULL && db.w.health.refusal() != nil {
 				t.Errorf("%s at %d: a full disk is the end: %v", name, n, db.w.health.refusal())
 			}
