@@ -10,12 +10,14 @@ import (
 type SeriesRow struct {
 	ID   uint64
 	Meta vigil.Series
+	Seen int64 // unix nanoseconds: no sample of it is much newer
 }
 
 // LogGroup is one group commit of the metric log: the series it is the first
 // to mention and one columnar blob.
 type LogGroup struct {
 	NewSeries []SeriesRow
+	Seen      []uint64 // ids of known series that are seen at MaxTime, after a while
 	Blob      []byte
 	Checksum  uint32 // CRC-32C of Blob
 	Samples   int
