@@ -84,7 +84,7 @@ func fillPages(b *testing.B, j *journal, hosts int, random *rand.Rand) {
 			span, data := enc.Span, enc.Take(nil)
 			pages = append(pages, flow.Page{PageRef: flow.PageRef{
 				MinSeries: span.MinSeries, MaxSeries: span.MaxSeries, MinTime: span.MinTime, MaxTime: span.MaxTime, Samples: span.Samples,
-			}, Checksum: crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)), Data: data})
+			}, Checksum: uint64(crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))), Data: data})
 			block.MinTime, block.MaxTime = min(block.MinTime, span.MinTime), max(block.MaxTime, span.MaxTime)
 			block.Samples, block.Bytes = block.Samples+int64(span.Samples), block.Bytes+int64(len(data))
 			if len(pages) >= 64 {

@@ -40,7 +40,7 @@ type Archive interface {
 type Past interface {
 	Blocks(ctx context.Context) (blocks []flow.Block, logUpTo int64, err error)
 	Pages(ctx context.Context, block int64, within flow.PageRef) ([]flow.PageRef, error)
-	Page(ctx context.Context, id int64) (data []byte, checksum uint32, err error)
+	Page(ctx context.Context, ref flow.PageRef) (flow.Page, error)
 }
 
 // Disk is where a Store keeps everything.
