@@ -57,25 +57,25 @@ func TestKill_LosesNoAckedSampleAndStartsNothingTwice(t *testing.T) {
 	bin, begin := plainBinary(t), time.Now()
 	var mu sync.Mutex
 	crossed := map[string]float64{}
-	t.Run("lanes", func(t *testing.T) {
-		for lane := range killLanes {
-			t.Run(strconv.Itoa(lane), func(t *testing.T) {
-				t.Parallel()
-				k := newKiller(t, bin, (kills+killLanes-1)/killLanes, rand.New(rand.NewPCG(seed, uint64(lane))))
-				k.campaign(t)
-				mu.Lock()
-				defer mu.Unlock()
-				for name, n := range k.acked.crossed {
-					crossed[name] += n
-				}
-			})
+	t.Cleanup(func() { // when all lanes are done
+		t.Logf("%d kills in %.0f s; crossed: %v", kills, time.Since(begin).Seconds(), crossed)
+		for _, name := range crossings {
+			if crossed[name] == 0 {
+				t.Errorf("%s stayed 0: the campaign never killed what it is about", name)
+			}
 		}
 	})
-	t.Logf("%d kills in %.0f s; crossed: %v", kills, time.Since(begin).Seconds(), crossed)
-	for _, name := range crossings {
-		if crossed[name] == 0 {
-			t.Errorf("%s stayed 0: the campaign never killed what it is about", name)
-		}
+	for lane := range killLanes {
+		t.Run(strconv.Itoa(lane), func(t *testing.T) {
+			t.Parallel()
+			k := newKiller(t, bin, (kills+killLanes-1)/killLanes, rand.New(rand.NewPCG(seed, uint64(lane))))
+			k.campaign(t)
+			mu.Lock()
+			defer mu.Unlock()
+			for name, n := range k.acked.crossed {
+				crossed[name] += n
+			}
+		})
 	}
 }
 

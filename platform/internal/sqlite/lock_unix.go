@@ -58,7 +58,7 @@ func takeLock(f *os.File) error {
 		if pid := lockHolder(f); pid == 0 || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			return err
 		}
-		time.Sleep(lockPause)
+		time.Sleep(lockPause) //nolint:forbidigo // the kernel's clock counts, for a moment, at start
 	}
 }
 

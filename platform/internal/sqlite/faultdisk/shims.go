@@ -43,13 +43,13 @@ type (
 
 func toC[T any](s *FS, fn T) uintptr {
 	s.kept = append(s.kept, fn)
-	return *(*uintptr)(unsafe.Pointer(&fn))
+	return *(*uintptr)(unsafe.Pointer(&fn)) //nolint:gosec // C memory of the translated SQLite
 }
 
-func fromC[T any](p uintptr) T { return *(*T)(unsafe.Pointer(&struct{ p uintptr }{p})) }
+func fromC[T any](p uintptr) T { return *(*T)(unsafe.Pointer(&struct{ p uintptr }{p})) } //nolint:gosec // C memory of the translated SQLite
 
 // at views C memory as a T without the conversion that vet rightly suspects.
-func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
+func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) } //nolint:gosec // C memory of the translated SQLite
 
 // Register makes a file system known to SQLite by a name, for the life of the
 // process, and with usual below every database that names none. The caller
@@ -122,7 +122,7 @@ func (s *FS) shim(tls *libc.TLS, methods uintptr) uintptr {
 		return fromC[syncFunc](real.FxSync)(tls, file, flags)
 	})
 	shim.FxWrite = toC[writeFunc](s, func(tls *libc.TLS, file, buf uintptr, n int32, off int64) int32 {
-		keep, rc := s.below.Write(s.path(file), unsafe.Slice(at[byte](buf), n), off)
+		keep, rc := s.below.Write(s.path(file), unsafe.Slice(at[byte](buf), n), off) //nolint:gosec // C memory of the translated SQLite
 		if rc != lib.SQLITE_OK {
 			return rc
 		}
