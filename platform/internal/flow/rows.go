@@ -101,7 +101,17 @@ type Change struct {
 	Remediations []vigil.Remediation // Version is the one after the change
 	Targets      []TargetMemory
 	KillSwitch   *KillSwitch
+	Brakes       Brakes
 	Audit        []vigil.AuditRecord
+}
+
+// Brakes is what a change does to pauses, by id, and to windows of maintenance,
+// by name.
+type Brakes struct {
+	Pauses  []vigil.Pause // set, or set anew
+	Lifted  []string
+	Windows []vigil.Window // set
+	Removed []string
 }
 
 // KillSwitch stops every new action while engaged; only a person lifts it.
@@ -117,6 +127,8 @@ type Treatment struct {
 	Open       []vigil.Remediation
 	Targets    []TargetMemory
 	KillSwitch KillSwitch
+	Pauses     []vigil.Pause  // what could not be read covers everything
+	Windows    []vigil.Window // what could not be read has neither schedule nor end
 }
 
 // RemediationFilter narrows a list of remediations, newest first.

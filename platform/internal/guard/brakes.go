@@ -9,8 +9,8 @@ import (
 
 // paused holds what a person paused, on the collector or by a file on the
 // target's host. The hold may end with the last expiry, if all have one.
-func paused(r Request, now time.Time) *vigil.Hold {
-	cover := r.Brakes.Paused(r.Policy, r.Target, now)
+func paused(r Request, _ time.Time) *vigil.Hold {
+	cover := r.Brakes.Paused(r.Policy, r.Target)
 	if len(cover) == 0 {
 		if r.Resting == "" {
 			return nil

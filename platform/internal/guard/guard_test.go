@@ -156,8 +156,8 @@ func TestRules_LetASoundRequestPass(t *testing.T) {
 		r.Target = vigil.Target{Kind: "service", Name: "web", Host: "h"}
 		r.Brakes = brake.New([]vigil.Pause{{Holder: "ann", Scope: vigil.Scope{Target: "host:db-2"}}, {Holder: "bob", Scope: vigil.Scope{Policy: "other"}}}, nil)
 	})
-	f("a pause just over", guard.Start, func(r *guard.Request) {
-		r.Brakes = brake.New([]vigil.Pause{{Holder: "ann", Expires: start}}, []vigil.Window{{Name: "w", From: start.Add(-time.Hour), Until: start}})
+	f("a window just over", guard.Start, func(r *guard.Request) {
+		r.Brakes = brake.New(nil, []vigil.Window{{Name: "w", From: start.Add(-time.Hour), Until: start}})
 	})
 	f("cooldown just over", guard.Plan, func(r *guard.Request) { r.Deeds, r.After = ago(start, 5*time.Minute), start.Add(-5*time.Minute) })
 	f("a deed left the budget", guard.Plan, func(r *guard.Request) { r.Deeds = ago(start, time.Hour, 20*time.Minute, 10*time.Minute) })

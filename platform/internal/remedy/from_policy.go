@@ -63,9 +63,9 @@ func (h *Healer) Run(ctx context.Context) error {
 		case b := <-h.observed:
 			err = h.weigh(ctx, b)
 		case at := <-tick.C:
-			if clocks.jumped(at, h.o.Now()) {
-				h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew")
-				_, err = h.do(ctx, Jumped{})
+			if ahead := clocks.jumped(at, h.o.Now()); ahead != 0 {
+				h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew", "ahead", ahead)
+				_, err = h.do(ctx, Jumped{Ahead: ahead})
 			}
 			err = errors.Join(err, h.Tick(ctx))
 		}
@@ -83,11 +83,16 @@ const maxStep = 5 * time.Second
 // wall clock, which people and protocols set.
 type clocks struct{ tick, wall time.Time }
 
-// jumped takes in one tick and reports whether the wall clock jumped before it.
-func (c *clocks) jumped(tick, wall time.Time) bool {
+// jumped takes in one tick and says how far ahead the wall clock jumped before
+// it; 0 if it did not.
+func (c *clocks) jumped(tick, wall time.Time) time.Duration {
 	was := *c
 	c.tick, c.wall = tick, wall.Round(0) // without its monotonic reading
-	return !was.tick.IsZero() && (c.wall.Sub(was.wall)-c.tick.Sub(was.tick)).Abs() > maxStep
+	ahead := c.wall.Sub(was.wall) - c.tick.Sub(was.tick)
+	if was.tick.IsZero() || ahead.Abs() <= maxStep {
+		return 0
+	}
+	return ahead
 }
 
 // weigh reads how services stand from a batch's service_up and service_pid

@@ -87,6 +87,7 @@ func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
 	m, _ := d.targets.get(target.String())
 	req := guard.Request{
 		Mode: f.Policy.Mode, Guards: f.Policy.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Brakes: d.brakes, Policy: f.Policy.Name, Target: target, Resting: d.atRest(target),
 		Firing: sig.fires(), SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt, Reach: f.Reach, Lookback: f.Policy.Lookback.D(),
 		After: d.lastDeed(target), Revision: f.Policy.Revision, Current: f.Policy.Revision,
 		Would: would(f.Policy.Runbook, target), Unmanaged: unmanaged,

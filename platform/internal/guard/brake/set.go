@@ -14,14 +14,15 @@ const (
 	MaxWindows = 100
 )
 
-// Set is the brakes that are set. The zero value is none.
+// Set is the brakes that are set. The zero value is none. A pause is in force
+// until it is taken out, also past its expiry, so that nobody who sets the clock
+// can end it; a window is open by the clock.
 type Set struct {
 	pauses  []vigil.Pause // oldest first; these slices are never changed in place
 	windows []window      // by name
 
-	// What is in force was worked out for the times from since until before till.
+	// What is open was worked out for the times from since until before till.
 	since, till time.Time
-	paused      []vigil.Pause
 	open        []opening
 }
 
@@ -51,22 +52,16 @@ func (s *Set) sort() {
 	slices.SortStableFunc(s.windows, func(a, b window) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// At is the set with what is in force at now worked out, which is work only when
-// something began or ended since.
+// At is the set with what is open at now worked out, which is work only when a
+// window opened or closed since.
 func (s Set) At(now time.Time) Set {
 	if !s.since.IsZero() && !now.Before(s.since) && (s.till.IsZero() || now.Before(s.till)) {
 		return s
 	}
-	s.since, s.till, s.paused, s.open = now, time.Time{}, nil, nil
+	s.since, s.till, s.open = now, time.Time{}, nil
 	until := func(t time.Time) {
 		if !t.IsZero() && (s.till.IsZero() || t.Before(s.till)) {
 			s.till = t
-		}
-	}
-	for _, p := range s.pauses {
-		if !p.Over(now) {
-			s.paused = append(s.paused, p)
-			until(p.Expires)
 		}
 	}
 	for _, w := range s.windows {
@@ -80,10 +75,10 @@ func (s Set) At(now time.Time) Set {
 	return s
 }
 
-// Paused returns the pauses in force at now that cover an action, oldest first.
-func (s Set) Paused(policy string, t vigil.Target, now time.Time) []vigil.Pause {
+// Paused returns the pauses that cover an action, oldest first.
+func (s Set) Paused(policy string, t vigil.Target) []vigil.Pause {
 	var cover []vigil.Pause
-	for _, p := range s.At(now).paused {
+	for _, p := range s.pauses {
 		if p.Covers(policy, t) {
 			cover = append(cover, p)
 		}
@@ -105,8 +100,8 @@ func (s Set) Maintained(policy string, t vigil.Target, now time.Time) (w vigil.W
 	return w, closes, ok
 }
 
-// Pauses lists the pauses that have not expired, oldest first.
-func (s Set) Pauses(now time.Time) []vigil.Pause { return slices.Clone(s.At(now).paused) }
+// Pauses lists the pauses, oldest first.
+func (s Set) Pauses() []vigil.Pause { return slices.Clone(s.pauses) }
 
 // Windows lists the windows by name, with how each stands.
 func (s Set) Windows(now time.Time) []vigil.Window {

@@ -30,7 +30,7 @@ func TestSet_IsBounded(t *testing.T) {
 			t.Fatalf("window %d: %v", i, err)
 		}
 	}
-	if n := len(s.Pauses(nine)); n != MaxPauses {
+	if n := len(s.Pauses()); n != MaxPauses {
 		t.Errorf("%d pauses, want %d", n, MaxPauses)
 	}
 	// Who is in already may still say it again.
@@ -122,15 +122,6 @@ func TestSet_AtForgetsNothingAndInventsNothing(t *testing.T) {
 		minutes := func(label string, most int) time.Duration {
 			return time.Duration(rapid.IntRange(0, most).Draw(t, label)) * time.Minute
 		}
-		for i := range rapid.IntRange(0, 4).Draw(t, "pauses") {
-			p := vigil.Pause{ID: fmt.Sprint(i), Holder: fmt.Sprint("h-", i), Reason: "r", At: nine}
-			if rapid.Bool().Draw(t, "expires") {
-				p.Expires = nine.Add(time.Minute + minutes("expiry", 300))
-			}
-			if s, _, err = s.With(p); err != nil {
-				t.Fatal(err)
-			}
-		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "windows") {
 			w := vigil.Window{Name: fmt.Sprint("w-", i), Cron: fmt.Sprintf("*/%d * * * *", rapid.IntRange(1, 59).Draw(t, "every")), Duration: vigil.Duration(time.Minute + minutes("length", 90))}
 			if s, err = s.WithWindow(w, nine); err != nil {
@@ -141,9 +132,6 @@ func TestSet_AtForgetsNothingAndInventsNothing(t *testing.T) {
 		for range 20 {
 			now := nine.Add(minutes("now", 400))
 			s = s.At(now)
-			if got, want := len(s.Paused("p", web, now)), len(fresh.Paused("p", web, now)); got != want {
-				t.Fatalf("at %s %d pauses, want %d", now, got, want)
-			}
 			a, closesA, okA := s.Maintained("p", web, now)
 			b, closesB, okB := fresh.Maintained("p", web, now)
 			if a.Name != b.Name || !closesA.Equal(closesB) || okA != okB {
