@@ -101,6 +101,7 @@ func TestApply_WholeOrNotAtAll(t *testing.T) {
 		Remediations: []vigil.Remediation{remediation("rem-1", "service:web", vigil.Planned, 1)},
 		Targets:      []flow.TargetMemory{{Target: web, Fence: 6, Updated: noon()}},
 		KillSwitch:   &flow.KillSwitch{Engaged: true},
+		Brakes:       flow.Brakes{Pauses: []vigil.Pause{{ID: "pause-1"}}},
 		Audit:        []vigil.AuditRecord{record("remediation.planned", "rem-1")},
 	})
 	wantCode(t, err, "fence_stale")
@@ -108,7 +109,7 @@ func TestApply_WholeOrNotAtAll(t *testing.T) {
 	must(t, err)
 	recs, err := db.Audit(t.Context(), 0, 10)
 	must(t, err)
-	if len(got.Open) != 0 || got.KillSwitch.Engaged || len(recs) != 0 || got.Targets[0].Fence != 7 {
+	if len(got.Open) != 0 || got.KillSwitch.Engaged || len(got.Pauses) != 0 || len(recs) != 0 || got.Targets[0].Fence != 7 {
 		t.Errorf("half a change was stored: %+v %+v", got, recs)
 	}
 }
@@ -125,11 +126,18 @@ func TestLoadTreatment_SurvivesReopen(t *testing.T) {
 		Open:       []vigil.Remediation{r},
 		Targets:    []flow.TargetMemory{{Target: r.Target, Fence: 3, Deeds: []time.Time{noon()}, Updated: noon()}},
 		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann", At: noon()},
+		Pauses:     []vigil.Pause{{ID: "pause-1", Holder: "ann", By: "local", Reason: "r", Scope: vigil.Scope{Target: "host:db-2"}, At: noon(), Expires: noon()}},
+		Windows:    []vigil.Window{{Name: "weekly", By: "local", Cron: "0 2 * * SUN", Duration: 5, TZ: "Europe/Berlin", At: noon()}},
 	}
 	must(t, db.Apply(t.Context(), flow.Change{
 		Remediations: []vigil.Remediation{r, remediation("rem-0", "service:web", vigil.Healed, 1)},
 		Targets:      want.Targets, KillSwitch: &want.KillSwitch,
+		Brakes: flow.Brakes{
+			Pauses:  append(want.Pauses, vigil.Pause{ID: "pause-0", Reason: "lifted"}),
+			Windows: append(want.Windows, vigil.Window{Name: "gone"}),
+		},
 	}))
+	must(t, db.Apply(t.Context(), flow.Change{Brakes: flow.Brakes{Lifted: []string{"pause-0"}, Removed: []string{"gone"}}}))
 	closeDB(t, db)
 	got, err := open(t, path).LoadTreatment(t.Context())
 	must(t, err)

@@ -24,6 +24,9 @@ func (db *DB) LoadTreatment(ctx context.Context) (flow.Treatment, error) {
 	if t.Targets, err = list(ctx, db, scanTarget, `SELECT target, fence, deeds, updated_at FROM targets ORDER BY target`); err != nil {
 		return t, wrap(err, "list targets")
 	}
+	if t.Pauses, t.Windows, err = db.brakes(ctx); err != nil {
+		return t, err
+	}
 	t.KillSwitch, err = db.killSwitch(ctx)
 	return t, wrap(err, "read kill switch")
 }
@@ -65,6 +68,9 @@ func (db *DB) Apply(ctx context.Context, c flow.Change) error {
 			}
 		}
 		if err := db.applyKillSwitch(ctx, t, c.KillSwitch); err != nil {
+			return err
+		}
+		if err := db.applyBrakes(ctx, t, c.Brakes); err != nil {
 			return err
 		}
 		return db.records(ctx, t, c.Audit)
