@@ -138,7 +138,7 @@ func (t *tenant) serves() httpd.Tenant {
 	return httpd.Tenant{
 		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: mods, State: mods, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
-		Targets: t.healer, KillSwitch: t.healer,
+		Targets: t.healer, KillSwitch: t.healer, Brakes: t.healer,
 	}
 }
 

@@ -60,8 +60,9 @@ type Storage struct {
 type Remediator struct {
 	Listen    string       `yaml:"listen" json:"listen"`
 	Labels    vigil.Labels `yaml:"labels" json:"labels,omitempty"`
-	Host      string       `yaml:"host" json:"host,omitempty"`           // this host's name in targets
-	Collector string       `yaml:"collector" json:"collector,omitempty"` // URL, for a remediator on its own
+	Host      string       `yaml:"host" json:"host,omitempty"`             // this host's name in targets
+	Collector string       `yaml:"collector" json:"collector,omitempty"`   // URL, for a remediator on its own
+	PauseFile string       `yaml:"pause_file" json:"pause_file,omitempty"` // while it exists nothing is begun; "": pause in the remediator's data
 }
 
 // Agent configures the built-in eyes.
@@ -164,6 +165,7 @@ func (c *Config) fromEnv(getenv func(string) string) error {
 		"VIGIL_REMEDIATOR_LISTEN": &c.Remediator.Listen,
 		"VIGIL_HOST":              &c.Remediator.Host,
 		"VIGIL_COLLECTOR":         &c.Remediator.Collector,
+		"VIGIL_PAUSE_FILE":        &c.Remediator.PauseFile,
 		"VIGIL_POLICIES":          &c.Policies,
 		"VIGIL_LOG":               &c.Log,
 	} {

@@ -14,5 +14,6 @@ func (s *site) collector() {
 	s.judgements()
 	s.remediations()
 	s.records()
+	s.brakes()
 	s.leases()
 }

@@ -25,6 +25,7 @@ type Tenant struct {
 	Judgements   Judgements
 	Targets      Targets
 	KillSwitch   KillSwitch
+	Brakes       Brakes
 }
 
 // Ingest admits samples, in each protocol's own form; what its receipt counts as
@@ -121,4 +122,14 @@ type Targets interface {
 type KillSwitch interface {
 	KillSwitch() flow.KillSwitch
 	SetKillSwitch(ctx context.Context, k flow.KillSwitch) error
+}
+
+// Brakes are the pauses and the windows of maintenance. After Pause returned,
+// nothing new starts in its scope.
+type Brakes interface {
+	Brakes() ([]vigil.Pause, []vigil.Window)
+	Pause(ctx context.Context, p vigil.Pause, d vigil.Duration) (vigil.Pause, error)
+	Resume(ctx context.Context, who, by string) (remain []vigil.Pause, err error)
+	SetMaintenance(ctx context.Context, w vigil.Window, d vigil.Duration) (vigil.Window, error)
+	RemoveMaintenance(ctx context.Context, name, by string) error
 }

@@ -38,6 +38,8 @@ type world struct {
 	actions  []flow.SeedAction
 	audit    []vigil.AuditRecord
 	kill     flow.KillSwitch
+	pauses   []vigil.Pause
+	windows  []vigil.Window
 	hosts    []vigil.Remediator
 	work     chan flow.Lease
 	polling  chan struct{} // one token for each lease poll that has begun
@@ -57,7 +59,7 @@ func newWorld() *world {
 func (w *world) tenant() httpd.Tenant {
 	return httpd.Tenant{
 		Ingest: w, History: w, Policies: policies{w}, Modules: registry{w}, State: w, Grants: w, Remediations: w, Approvals: w,
-		Leases: w, Records: w, Judgements: w, Targets: w, KillSwitch: w,
+		Leases: w, Records: w, Judgements: w, Targets: w, KillSwitch: w, Brakes: w,
 	}
 }
 
@@ -305,6 +307,43 @@ func (w *world) KillSwitch() (k flow.KillSwitch) {
 
 func (w *world) SetKillSwitch(_ context.Context, k flow.KillSwitch) error {
 	w.locked(func() { w.kill = k })
+	return nil
+}
+
+func (w *world) Brakes() (ps []vigil.Pause, ws []vigil.Window) {
+	w.locked(func() { ps, ws = slices.Clone(w.pauses), slices.Clone(w.windows) })
+	return ps, ws
+}
+
+func (w *world) Pause(_ context.Context, p vigil.Pause, d vigil.Duration) (vigil.Pause, error) {
+	p.ID = "pause-1"
+	if d > 0 {
+		p.Expires = time.Unix(0, 0).Add(d.D())
+	}
+	w.locked(func() { w.pauses = append(w.pauses, p) })
+	return p, nil
+}
+
+func (w *world) Resume(_ context.Context, who, _ string) ([]vigil.Pause, error) {
+	w.locked(func() {
+		w.pauses = slices.DeleteFunc(w.pauses, func(p vigil.Pause) bool { return p.ID == who || p.Holder == who })
+	})
+	remain, _ := w.Brakes()
+	return remain, nil
+}
+
+func (w *world) SetMaintenance(_ context.Context, win vigil.Window, d vigil.Duration) (vigil.Window, error) {
+	if d > 0 {
+		win.Until = time.Unix(0, 0).Add(d.D())
+	}
+	w.locked(func() { w.windows = append(w.windows, win) })
+	return win, nil
+}
+
+func (w *world) RemoveMaintenance(_ context.Context, name, _ string) error {
+	w.locked(func() {
+		w.windows = slices.DeleteFunc(w.windows, func(win vigil.Window) bool { return win.Name == name })
+	})
 	return nil
 }
 

@@ -98,16 +98,16 @@ func (d *draft) stretchPauses(by time.Duration) {
 // MaintenanceSet says that a person sets a window of maintenance.
 type MaintenanceSet struct {
 	Window vigil.Window
-	For    vigil.Duration // of a window for once: in place of Until
+	For    vigil.Duration // of a window for once, which begins now unless From says: in place of Until
 }
 
 func (e MaintenanceSet) apply(d *draft) {
 	w := e.Window
 	w.At = d.now
+	if w.Cron == "" && w.From.IsZero() {
+		w.From = d.now
+	}
 	if e.For > 0 {
-		if w.From.IsZero() {
-			w.From = d.now
-		}
 		w.Until = w.From.Add(e.For.D())
 	}
 	next, err := d.brakes.WithWindow(w, d.now)
