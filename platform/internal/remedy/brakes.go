@@ -118,7 +118,7 @@ func (e MaintenanceSet) apply(d *draft) {
 	d.brakes = next
 	d.out.Change.Brakes.Windows = append(d.out.Change.Brakes.Windows, w)
 	d.record(vigil.AuditRecord{
-		By: w.By, Verb: "maintenance.set", Object: w.Name, Target: w.Target, Message: w.Scope.Says() + ": " + w.Reason, Detail: asJSON(w),
+		By: w.By, Verb: "maintenance.set", Object: w.Name, Target: w.Target, Message: says(w), Detail: asJSON(w),
 	})
 	d.takeBack()
 }
@@ -136,10 +136,18 @@ func (e MaintenanceRemoved) apply(d *draft) {
 	d.removeWindows(removed, "maintenance.removed", e.By)
 }
 
+// says is a window in a line of the audit log.
+func says(w vigil.Window) string {
+	if w.Reason == "" {
+		return "maintenance of " + w.Scope.Says()
+	}
+	return "maintenance of " + w.Scope.Says() + ": " + w.Reason
+}
+
 func (d *draft) removeWindows(removed []vigil.Window, verb, by string) {
 	for _, w := range removed {
 		d.out.Change.Brakes.Removed = append(d.out.Change.Brakes.Removed, w.Name)
-		d.record(vigil.AuditRecord{By: by, Verb: verb, Object: w.Name, Target: w.Target, Message: w.Scope.Says() + ": " + w.Reason, Detail: asJSON(w)})
+		d.record(vigil.AuditRecord{By: by, Verb: verb, Object: w.Name, Target: w.Target, Message: says(w), Detail: asJSON(w)})
 	}
 	if len(removed) > 0 {
 		d.release(vigil.BlockMaintained)
