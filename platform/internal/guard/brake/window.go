@@ -3,7 +3,6 @@ package brake
 import (
 	"strings"
 	"time"
-
 	_ "time/tzdata" // a window means the same on a host without a time zone database
 
 	"github.com/robfig/cron/v3"
