@@ -21,7 +21,7 @@ func (s Scope) Covers(policy string, t Target) bool {
 		return s.Policy == policy
 	case s.Target == "":
 		return true
-	case FitsPattern(s.Target, t.String()):
+	case TargetFits(s.Target, t.String()):
 		return true
 	}
 	kind, name, _ := strings.Cut(s.Target, ":")
@@ -59,13 +59,18 @@ func (s Scope) Check() error {
 	return nil
 }
 
-// FitsPattern reports whether s is what the pattern says, in which * stands for
-// any run of characters. A pattern without @ does not look at s's part from @
-// on. Its time is bounded by the product of the lengths.
-func FitsPattern(pattern, s string) bool {
+// TargetFits reports whether a target, as text, is what the pattern says. A
+// pattern without @ stands for every host.
+func TargetFits(pattern, target string) bool {
 	if !strings.Contains(pattern, "@") {
-		s, _, _ = strings.Cut(s, "@")
+		target, _, _ = strings.Cut(target, "@")
 	}
+	return FitsPattern(pattern, target)
+}
+
+// FitsPattern reports whether s is what the pattern says, in which * stands for
+// any run of characters. Its time is bounded by the product of the lengths.
+func FitsPattern(pattern, s string) bool {
 	star, mark := -1, 0
 	p, i := 0, 0
 	for i < len(s) {

@@ -40,10 +40,10 @@ func paused(r Request, _ time.Time) *vigil.Hold {
 // judged, and nothing of what happened meanwhile.
 func maintenance(r Request, now time.Time) *vigil.Hold {
 	w, closes, ok := r.Brakes.Maintained(r.Policy, r.Target, now)
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case closes.IsZero():
+	}
+	if closes.IsZero() {
 		return hold(time.Time{}, "maintenance %s cannot be read and counts as open", w.Name)
 	}
 	return hold(closes, "maintenance %s of %s ends in %s", w.Name, w.Scope.Says(), words(closes.Sub(now)))

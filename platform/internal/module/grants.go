@@ -116,5 +116,5 @@ func covers(g vigil.Grant, capability, target string) bool {
 	if capability != g.Capability && !(all && strings.HasPrefix(capability, family+".")) {
 		return false
 	}
-	return vigil.FitsPattern(g.Target, target)
+	return vigil.TargetFits(g.Target, target)
 }

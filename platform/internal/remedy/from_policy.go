@@ -2,7 +2,6 @@ package remedy
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +54,7 @@ func (h *Healer) Run(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	var clocks clocks
+	var ahead time.Duration // how far the clock jumped, as long as that is not recorded
 	for {
 		var err error
 		select {
@@ -63,16 +63,28 @@ func (h *Healer) Run(ctx context.Context) error {
 		case b := <-h.observed:
 			err = h.weigh(ctx, b)
 		case at := <-tick.C:
-			if ahead := clocks.jumped(at, h.o.Now()); ahead != 0 {
-				h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew", "ahead", ahead)
-				_, err = h.do(ctx, Jumped{Ahead: ahead})
+			ahead += clocks.jumped(at, h.o.Now())
+			if ahead, err = h.settle(ctx, ahead); err == nil {
+				err = h.Tick(ctx) // not before: a pause ends by the clock
 			}
-			err = errors.Join(err, h.Tick(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "healer step failed", "err", err)
 		}
 	}
+}
+
+// settle tells that the clock jumped, and returns how much of that is still to be
+// told.
+func (h *Healer) settle(ctx context.Context, ahead time.Duration) (time.Duration, error) {
+	if ahead == 0 {
+		return 0, nil
+	}
+	h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew", "ahead", ahead)
+	if _, err := h.do(ctx, Jumped{Ahead: ahead}); err != nil {
+		return ahead, err
+	}
+	return 0, nil
 }
 
 // maxStep is how far the wall clock may move against the ticker between two

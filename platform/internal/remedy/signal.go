@@ -27,6 +27,9 @@ func (e Fired) apply(d *draft) {
 	sig.firing = e.Firing
 	d.signals.put(key, sig)
 	if id, ok := d.trouble.get(key); ok {
+		if sig.fires() { // its judgement was told before, unless that could not be recorded
+			d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, bad: true, value: e.Value})
+		}
 		d.unblock(id)
 	}
 	d.consider(key)
