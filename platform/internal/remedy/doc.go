@@ -9,9 +9,9 @@
 // refuses, the state stays as it was.
 //
 // It promises that a target has at most one open remediation; that nothing is
-// started without a durable intent, under an engaged kill switch, on a sample
-// older than the last deed or under a policy that has changed since; that every
-// started attempt ends, if need be as unknown; that fence tokens only grow;
+// started without a durable intent, under an engaged kill switch, where a person
+// paused or maintains something, on a sample older than the last deed or under a
+// policy that has changed since; that every started attempt ends, if need be as unknown; that fence tokens only grow;
 // that a remediation ends as healed only when fresh samples say so; and that an
 // episode which a person does not want treated is left alone. Healing is
 // triggered by the level: what is held is looked at again whenever the reason
