@@ -28,7 +28,7 @@ func (e Fired) apply(d *draft) {
 	d.signals.put(key, sig)
 	if id, ok := d.trouble.get(key); ok {
 		if sig.fires() { // its judgement was told before, unless that could not be recorded
-			d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, bad: true, value: e.Value})
+			d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, reach: e.Reach, bad: true, value: e.Value})
 		}
 		d.unblock(id)
 	}
