@@ -189,7 +189,10 @@ func TestTreat_ReportsHowTheActionEnded(t *testing.T) {
 		l.Timeout = vigil.Duration(50 * time.Millisecond)
 		untilStopped(b)
 	})
-	f("collector cancels", "cancelled", func(b *bench, _ *flow.Lease) { b.renewal.Cancel = true; untilStopped(b) })
+	f("collector cancels", "cancelled", func(b *bench, _ *flow.Lease) {
+		b.onStart = func() { b.renewal.Cancel = true } // not before: a beat may come first
+		untilStopped(b)
+	})
 	f("collector forgot the lease", "lease_lost", func(b *bench, _ *flow.Lease) {
 		b.beatErr = vigil.Errorf(vigil.Conflict, "lease_over", "not yours")
 		untilStopped(b)
