@@ -28,6 +28,7 @@ type Config struct {
 	Agent      Agent               `yaml:"agent" json:"agent"`
 	Policies   string              `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
 	Modules    Modules             `yaml:"modules" json:"modules,omitzero"`
+	Audit      Audit               `yaml:"audit" json:"audit,omitzero"`
 	Storage    Storage             `yaml:"storage" json:"storage,omitzero"`
 	Trace      Trace               `yaml:"trace" json:"trace"`
 	Log        string              `yaml:"log" json:"log"` // debug, info, warn or error
@@ -45,6 +46,11 @@ type Modules struct {
 
 	Memory      vigil.Size     `yaml:"memory" json:"memory,omitempty"`             // most that a manifest may want; 0 means 256MiB
 	CompileTime vigil.Duration `yaml:"compile_time" json:"compile_time,omitempty"` // of a processor, for a small upload; 0 means 2s
+}
+
+// Audit says where the key of the audit log lies.
+type Audit struct {
+	Key string `yaml:"key" json:"key,omitempty"` // file, outside of the data directory; "": DATA.audit/key
 }
 
 // Storage bounds the history of metrics. What is zero has its default.
@@ -161,6 +167,7 @@ func readMost(file string, most int64) ([]byte, error) {
 func (c *Config) fromEnv(getenv func(string) string) error {
 	for name, field := range map[string]*string{
 		"VIGIL_DATA":              &c.Data,
+		"VIGIL_AUDIT_KEY":         &c.Audit.Key,
 		"VIGIL_LISTEN":            &c.Listen,
 		"VIGIL_REMEDIATOR_LISTEN": &c.Remediator.Listen,
 		"VIGIL_HOST":              &c.Remediator.Host,
@@ -192,6 +199,10 @@ func (c *Config) Check() error {
 	}
 	if c.Data == "" {
 		return bad("data: no directory given")
+	}
+	if within(c.AuditKey(), c.Data) {
+		return bad("audit.key: %q lies in the data directory, where a copy of the database would take it along", c.Audit.Key).
+			Hinted("leave it out for %s", Config{Data: c.Data}.AuditKey())
 	}
 	if !listenable(c.Listen) {
 		return bad("listen: %q: want HOST:PORT", c.Listen).Hinted("--listen 127.0.0.1:8000")
@@ -230,6 +241,28 @@ func (c *Config) Check() error {
 		}
 	}
 	return nil
+}
+
+// AuditKey is the file of the audit log's key: beside the data directory unless
+// the configuration says otherwise, so that a copy of that holds no key.
+func (c Config) AuditKey() string {
+	if c.Audit.Key != "" {
+		return c.Audit.Key
+	}
+	return filepath.Join(filepath.Clean(c.Data)+".audit", "key")
+}
+
+// within reports whether a path lies in a directory.
+func within(path, dir string) bool {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(dir, abs)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (s Storage) check() error {

@@ -79,6 +79,7 @@ func Routes() []Route {
 		{ID: "remediations.deny", Method: "POST", Path: "/api/v1/remediations/{id}:deny", Says: "Deny a remediation"},
 		{ID: "targets.list", Method: "GET", Path: "/api/v1/targets", Says: "List remediators and the services they reach"},
 		{ID: "audit.list", Method: "GET", Path: "/api/v1/audit", Says: "Read the audit log, oldest first"},
+		{ID: "audit.verify", Method: "GET", Path: "/api/v1/audit:verify", Says: "Check that the audit log is what was written"},
 		{ID: "killswitch.get", Method: "GET", Path: "/api/v1/killswitch", Says: "Show the kill switch"},
 		{ID: "killswitch.set", Method: "PUT", Path: "/api/v1/killswitch", Says: "Engage or lift the kill switch", body: smallBody},
 

@@ -102,6 +102,8 @@ type Leases interface {
 // Records is the audit log and the seed's actions table.
 type Records interface {
 	Audit(ctx context.Context, after int64, limit int) ([]vigil.AuditRecord, error)
+	AuditFor(ctx context.Context, object string) ([]vigil.AuditRecord, error)
+	AuditCheck(ctx context.Context, after int64, limit int) (vigil.AuditCheck, error)
 	PutSeedAction(ctx context.Context, a flow.SeedAction, rec vigil.AuditRecord) error
 	SeedActions(ctx context.Context, limit int) ([]flow.SeedAction, error)
 }

@@ -283,6 +283,12 @@ func (w *world) Finish(_ context.Context, r flow.Report) error {
 
 func (w *world) Audit(context.Context, int64, int) ([]vigil.AuditRecord, error) { return w.audit, nil }
 
+func (w *world) AuditFor(context.Context, string) ([]vigil.AuditRecord, error) { return w.audit, nil }
+
+func (w *world) AuditCheck(_ context.Context, after int64, _ int) (vigil.AuditCheck, error) {
+	return vigil.AuditCheck{Last: after + int64(len(w.audit))}, nil
+}
+
 func (w *world) PutSeedAction(_ context.Context, a flow.SeedAction, rec vigil.AuditRecord) error {
 	w.locked(func() { w.actions, w.audit = append(w.actions, a), append(w.audit, rec) })
 	return nil

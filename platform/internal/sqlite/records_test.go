@@ -32,7 +32,7 @@ func TestAudit_ChainGoesOnAfterReopen(t *testing.T) {
 	var prev []byte
 	for i, r := range recs {
 		plain := r
-		plain.Chain = ""
+		plain.Alg, plain.Chain = "", ""
 		prev = link(prev, plain)
 		if got := hex.EncodeToString(prev); got != r.Chain || r.Seq != int64(i+1) {
 			t.Errorf("record %d: seq %d chain %.8s, want seq %d chain %.8s", i, r.Seq, r.Chain, i+1, got)
