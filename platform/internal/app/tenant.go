@@ -92,7 +92,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 
 	t.policies, err = policy.Open(ctx, policy.Options{
 		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher, Queries: t.prom, Settings: schema.Check,
-		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
+		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Engine: EngineName(a.o.Version), Shards: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open policies: %w", err)

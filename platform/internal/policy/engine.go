@@ -67,7 +67,8 @@ type Options struct {
 	Spans    Spans
 	Now      func() time.Time
 	Log      *slog.Logger
-	Shards   int // 0 means 1
+	Engine   string // what decisions say judged them
+	Shards   int    // 0 means 1
 }
 
 // Stats counts what an engine did since it was opened.
