@@ -45,6 +45,20 @@ func (c *Client) Audit(ctx context.Context, after int64, n int) ([]vigil.AuditRe
 	return list[vigil.AuditRecord](ctx, c, "/api/v1/audit", q)
 }
 
+// AuditFor reads what the audit log says about one object, oldest first.
+func (c *Client) AuditFor(ctx context.Context, object string) ([]vigil.AuditRecord, error) {
+	return list[vigil.AuditRecord](ctx, c, "/api/v1/audit", url.Values{"object": {object}})
+}
+
+// AuditCheck has the collector check at most n records of its audit log behind
+// one that was found sound; 0 begins.
+func (c *Client) AuditCheck(ctx context.Context, after int64, n int) (check vigil.AuditCheck, err error) {
+	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
+	limit(q, n)
+	_, err = c.call(ctx, ask{method: http.MethodGet, path: "/api/v1/audit:verify", query: q}, nil, &check)
+	return check, err
+}
+
 // KillSwitch stops every new action while engaged.
 type KillSwitch struct {
 	Engaged bool      `json:"engaged"`

@@ -28,6 +28,9 @@ type Lease struct {
 // Renewal is what a collector answers to a heartbeat.
 type Renewal struct {
 	Cancel bool `json:"cancel"` // the action should stop
+	// Hold is why an action that was not entered yet should not be: a brake was
+	// set after its start was agreed to. What runs may finish.
+	Hold string `json:"hold,omitempty"`
 	// Grants are what the lease's module is granted now, in place of the lease's
 	// own; null: the collector does not say.
 	Grants []Grant `json:"grants"`

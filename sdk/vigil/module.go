@@ -150,4 +150,5 @@ type Remediator struct {
 	Labels   Labels          `json:"labels,omitempty"`
 	Services []ServiceStatus `json:"services"`
 	SeenAt   time.Time       `json:"seen_at,omitzero"`
+	Paused   *PauseFile      `json:"paused,omitempty"` // its host's people have it begin nothing
 }

@@ -87,7 +87,7 @@ func (s Storm) Rages(bad, known int) bool {
 	return s.Share.N > 0 && bad >= s.Targets && bad > s.Share.N
 }
 
-// maxWith bounds a step's parameters, in bytes.
+// maxWith bounds a step's parameters and a policy's settings, in bytes.
 const maxWith = 16 << 10
 
 // Step is one rung of a runbook: an action module, its parameters, its timeout.
@@ -177,6 +177,8 @@ func (p Policy) Check() error {
 		return bad("mode", "%q is none of disabled, shadow, suggest, auto", p.Mode)
 	case p.Interval.D() < 100*time.Millisecond:
 		return bad("interval", "want at least 100ms")
+	case len(p.Settings) > maxWith:
+		return bad("settings", "%d bytes, the limit is %d", len(p.Settings), maxWith)
 	case len(p.Runbook) > 16:
 		return bad("runbook", "at most 16 steps")
 	case p.Mode == Auto && len(p.Runbook) == 0:

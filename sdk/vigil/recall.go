@@ -13,6 +13,8 @@ import (
 const (
 	OpQuery = "query" // of metrics; its target is metric:NAME
 	OpState = "state" // of the module's own memory; its target is state:MODULE
+
+	OpEvery = "*" // in a transcript: this call and all that followed were refused
 )
 
 // QueryRequest is the request of the capability query: the samples with

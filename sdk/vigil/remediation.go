@@ -109,19 +109,3 @@ func (r *Remediation) Current() *Attempt {
 	}
 	return &r.Attempts[len(r.Attempts)-1]
 }
-
-// AuditRecord says who or what changed what, when and why. It is written in
-// the same transaction as the change.
-type AuditRecord struct {
-	Seq     int64           `json:"seq"`
-	At      time.Time       `json:"at"`
-	By      string          `json:"by"`     // principal, policy:NAME or remediator:ID
-	Verb    string          `json:"verb"`   // for example remediation.running
-	Object  string          `json:"object"` // id or name of what changed
-	Target  string          `json:"target,omitempty"`
-	From    string          `json:"from,omitempty"`
-	To      string          `json:"to,omitempty"`
-	Message string          `json:"message,omitempty"`
-	Detail  json.RawMessage `json:"detail,omitempty"`
-	Chain   string          `json:"chain,omitempty"` // hex hash over this record and the one before
-}

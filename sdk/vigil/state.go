@@ -86,6 +86,8 @@ type BlockReason string
 // The block reasons, in the order the guards are asked.
 const (
 	BlockKillSwitch BlockReason = "kill_switch"
+	BlockPaused     BlockReason = "paused"
+	BlockMaintained BlockReason = "maintenance"
 	BlockWarmup     BlockReason = "warmup"
 	BlockStale      BlockReason = "stale"
 	BlockResolved   BlockReason = "resolved"

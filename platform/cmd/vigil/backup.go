@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/techmedaddy/vigil/platform/internal/audit"
 	"github.com/techmedaddy/vigil/platform/internal/config"
 	"github.com/techmedaddy/vigil/platform/internal/metrics"
 	"github.com/techmedaddy/vigil/platform/internal/sqlite"
@@ -54,7 +53,7 @@ checked and on disk. vigil restore makes it a database again.`,
 }
 
 func (c *cli) restore() *cobra.Command {
-	var data string
+	var data, keys string
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
@@ -62,7 +61,8 @@ func (c *cli) restore() *cobra.Command {
 		Long: `Make a backup the database of a directory that Vigil does not use now.
 
 The copy is checked whole before anything is touched. A database that is there
-already is refused, or with --force moved aside; nothing is deleted.`,
+already is refused, or with --force moved aside; nothing is deleted. A backup does
+not hold the audit log's key: bring it with --audit-key if it is not in its place.`,
 		Example: `  vigil restore /backup/vigil-monday.db --data ./vigil-data`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,9 +70,13 @@ already is refused, or with --force moved aside; nothing is deleted.`,
 			if err != nil {
 				return err
 			}
-			r, err := sqlite.Restore(cmd.Context(), args[0], cmp.Or(data, conf.Data), "default", sqlite.RestoreOptions{
-				Force: force, Now: time.Now(), Check: decoders(), Record: sqlite.Options{Chain: audit.Chain},
-				Progress: c.progress("checked", blocks),
+			conf.Data = cmp.Or(data, conf.Data)
+			log, err := openKept(conf, "")
+			if err != nil {
+				return err
+			}
+			r, err := log.restore(cmd.Context(), args[0], keys, sqlite.RestoreOptions{
+				Force: force, Now: time.Now(), Check: decoders(), Progress: c.progress("checked", blocks),
 			})
 			c.progressEnd()
 			if err != nil {
@@ -83,10 +87,14 @@ already is refused, or with --force moved aside; nothing is deleted.`,
 				if r.Aside != "" {
 					row(w, "moved aside", r.Aside)
 				}
+				for _, id := range r.Lost {
+					row(w, "audit log", "its key "+id+" is not here, so older records cannot be verified; --audit-key FILE brings it")
+				}
 			})
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "`directory` of all state (default $XDG_DATA_HOME/vigil)")
+	cmd.Flags().StringVar(&keys, "audit-key", "", "take the keys along that this `file` holds: where the backup was made, DATA.audit/key")
 	cmd.Flags().BoolVar(&force, "force", false, "move a database that is there aside")
 	return cmd
 }

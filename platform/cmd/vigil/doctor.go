@@ -102,8 +102,12 @@ func (c *cli) examine(ctx context.Context, data string) []finding {
 	}
 	found = append(found,
 		judge("modules", fmt.Sprintf("%d built in", len(mods)), err),
-		judge("data directory", conf.Data, writable(conf.Data)),
 	)
+	if data == "" && c.elsewhere() {
+		found = append(found, judge("data directory", "not looked at: "+c.server+" is on another machine", nil))
+	} else {
+		found = append(found, judge("data directory", conf.Data, writable(conf.Data)))
+	}
 	api, err := c.client()
 	if err != nil {
 		return append(found, judge("collector", c.server, err))

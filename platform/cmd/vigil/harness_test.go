@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "FAIL: no guest modules are built; run ./scripts/build first")
 		os.Exit(1)
 	}
-	testscript.Main(m, map[string]func(){"vigil": main})
+	testscript.Main(m, map[string]func(){"vigil": main, "vigil-on-a-bad-disk": onABadDisk})
 }
 
 // process is a vigil that runs beside the test.

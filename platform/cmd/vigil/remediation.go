@@ -18,7 +18,7 @@ func (c *cli) remediation() *cobra.Command {
 		Use: "remediation", Short: "Read, approve and cancel remediations", Aliases: []string{"rem"}, Args: onlyCommands, RunE: help,
 	}
 	cmd.AddCommand(
-		c.remediationList(), c.remediationShow(),
+		c.remediationList(), c.remediationShow(), c.remediationExport(),
 		c.decide("approve", "Let a remediation that waits for a person go on", (*client.Client).Approve),
 		c.decide("deny", "Say no to a remediation that waits for a person", (*client.Client).Deny),
 		c.decide("cancel", "Cancel a remediation that has not started", (*client.Client).Cancel),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ func (c *cli) remediator() *cobra.Command {
 that no port of this host need be reachable, and acts on the services that its
 configuration names.`,
 		Example: `  vigil remediator --collector http://127.0.0.1:8000 --config vigil.yaml`,
-		Args:    cobra.NoArgs,
+		Args:    onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := c.start(cmd.Context(), &d, app.Options{Remediator: true})
 			if err != nil {
@@ -28,6 +29,33 @@ configuration names.`,
 		},
 	}
 	d.flags(cmd, false, true)
+	cmd.AddCommand(c.remediatorList())
 	cmd.Flags().StringVar(&d.collector, "collector", "", "collector's `URL` (default that of --server)")
 	return cmd
+}
+
+func (c *cli) remediatorList() *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the remediators that the collector knows", Aliases: []string{"list"}, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			hands, err := api.Remediators(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(hands, func(w io.Writer) {
+				row(w, "ID", "HOST", "SERVICES", "SEEN", "PAUSED")
+				for _, h := range hands {
+					paused := "-"
+					if h.Paused != nil {
+						paused = cut(h.Paused.Reason, 50)
+					}
+					row(w, h.ID, h.Host, len(h.Services), ago(h.SeenAt), paused)
+				}
+			})
+		},
+	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,7 +21,8 @@ import (
 // type. The command vigil-up starts a whole Vigil on free ports and tells vigil
 // and curl where it is, in $VIGIL_SERVER and $REMEDIATOR; vigil-kill ends it as
 // a power cut would, and vigil-up starts it again on the same data. peer-up
-// starts another server, at $PEER, which tells peer.log what it was asked last.
+// starts another server, at $PEER, which tells peer.log what it was asked last; harm
+// writes to a database behind Vigil's back.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"clang", "wasm-ld"} {
@@ -45,7 +48,7 @@ func TestScripts(t *testing.T) {
 			e.Values[ownTest{}] = e.T().(testing.TB)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp, "vigil-kill": scriptKill, "peer-up": scriptPeer},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"vigil-up": scriptUp, "vigil-kill": scriptKill, "peer-up": scriptPeer, "harm": scriptHarm},
 	})
 }
 
@@ -62,6 +65,18 @@ func scriptKill(ts *testscript.TestScript, neg bool, _ []string) {
 		ts.Fatalf("vigil-kill: vigil-up comes first")
 	}
 	(*p).kill()
+}
+
+// scriptHarm changes a database as somebody would who may write its file: past
+// the triggers.
+func scriptHarm(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("harm: want a data directory and SQL")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(args[0], "default", "vigil.db")))
+	ts.Check(err)
+	_, err = db.ExecContext(context.Background(), "DROP TRIGGER IF EXISTS audit_keeps; DROP TRIGGER IF EXISTS audit_stays; "+args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 func scriptPeer(ts *testscript.TestScript, _ bool, _ []string) {

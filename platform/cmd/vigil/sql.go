@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -67,13 +69,20 @@ started_at), remediations, episodes, decisions, audit, policies, modules, grants
 	return cmd
 }
 
-// database finds the database of the default tenant.
+// database finds the database of the default tenant. Unless data names its
+// directory a person is told which it is, and that a server elsewhere has its
+// database elsewhere.
 func (c *cli) database(data string) (string, error) {
+	if data == "" && c.elsewhere() {
+		return "", vigil.Errorf(vigil.Invalid, "database_elsewhere", "the database of %s is on another machine, and this command reads a file", c.server).
+			Hinted("run it there, or name a data directory of this machine with --data")
+	}
 	conf, err := config.Load(c.file, os.Getenv)
 	if err != nil {
 		return "", err
 	}
-	if data == "" {
+	named := data != ""
+	if !named {
 		data = conf.Data
 	}
 	path := filepath.Join(data, "default", "vigil.db")
@@ -81,7 +90,21 @@ func (c *cli) database(data string) (string, error) {
 		return "", vigil.Errorf(vigil.NotFound, "database_missing", "no database at %s", path).
 			Hinted("name the directory that Vigil uses with --data, or start it: vigil up")
 	}
+	if !named {
+		fmt.Fprintln(c.err, "database:", path)
+	}
 	return path, nil
+}
+
+// elsewhere reports whether --server or VIGIL_SERVER names another machine. A
+// URL that cannot be read is told by who uses it.
+func (c *cli) elsewhere() bool {
+	u, err := url.Parse(c.server)
+	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !ip.Unmap().IsLoopback()
 }
 
 // objects turns rows into what JSON prints: one object a row.

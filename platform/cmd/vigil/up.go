@@ -20,7 +20,7 @@ import (
 // daemon holds the flags that the daemons share; "" leaves the configuration's
 // value.
 type daemon struct {
-	data, listen, hands, collector, host, log string
+	data, listen, hands, collector, host, log, pause string
 
 	interval vigil.Duration
 	insecure bool
@@ -39,6 +39,7 @@ func (d *daemon) flags(cmd *cobra.Command, collector, hands bool) {
 	}
 	if hands {
 		f.StringVar(&d.hands, "remediator-listen", "", "remediator's `HOST:PORT` (default 127.0.0.1:8081)")
+		f.StringVar(&d.pause, "pause-file", "", "while this `file` exists the remediator begins nothing (default DATA/remediator/pause)")
 	}
 }
 
@@ -54,6 +55,7 @@ func (d *daemon) over(c *config.Config) {
 	set(&c.Remediator.Listen, d.hands)
 	set(&c.Remediator.Collector, d.collector)
 	set(&c.Remediator.Host, d.host)
+	set(&c.Remediator.PauseFile, d.pause)
 	set(&c.Log, d.log)
 	c.Insecure = c.Insecure || d.insecure
 	c.Ingest.AllowBackfill = c.Ingest.AllowBackfill || d.backfill
@@ -84,6 +86,11 @@ func (c *cli) start(ctx context.Context, d *daemon, o app.Options) (*app.App, er
 	}
 	if conf.Data, err = filepath.Abs(conf.Data); err != nil {
 		return nil, fmt.Errorf("find data directory: %w", err)
+	}
+	if p := &conf.Remediator.PauseFile; *p != "" {
+		if *p, err = filepath.Abs(*p); err != nil {
+			return nil, fmt.Errorf("find pause file: %w", err)
+		}
 	}
 	if o.Self, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this binary: %w", err)

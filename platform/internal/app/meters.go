@@ -28,9 +28,11 @@ func (a *App) meter(t *tenant) {
 		return func() float64 { return float64(n(t.history.Stats())) }
 	}
 	a.tel.Counter("vigil_history_sealed_total", "Blocks made from the metric log.", did(func(s metrics.Stats) int64 { return s.Sealed }))
+	a.tel.Counter("vigil_history_cut_total", "Rows of the metric log deleted since a block has their samples.", did(func(s metrics.Stats) int64 { return s.Cut }))
 	a.tel.Counter("vigil_history_merged_total", "Blocks made from smaller blocks.", did(func(s metrics.Stats) int64 { return s.Merged }))
 	a.tel.Counter("vigil_history_swept_total", "Replaced or expired blocks that were deleted.", did(func(s metrics.Stats) int64 { return s.Swept }))
 	a.tel.Counter("vigil_history_trimmed_total", "Blocks and log rows that retention took.", did(func(s metrics.Stats) int64 { return s.Trimmed }))
+	a.tel.Counter("vigil_series_forgotten_total", "Series dropped since no sample of theirs is kept.", did(func(s metrics.Stats) int64 { return s.Forgot }))
 	a.tel.Counter("vigil_storage_checkpoints_total", "Times the write-ahead log was folded into the database.",
 		func() float64 { return float64(t.db.Checkpoints()) })
 	a.tel.Gauges("vigil_holds_total", "Actions held back, by reason.", "reason", func() map[string]float64 {

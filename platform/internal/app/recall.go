@@ -81,6 +81,10 @@ func (g guests) OpenPolicy(ctx context.Context, digest string) (policy.Guest, er
 	return &guest{Policy: p, desk: g.recall.For(m)}, nil
 }
 
+// EngineName says what decisions are judged by: they are the same as long as it
+// is.
+func EngineName(version string) string { return "vigil " + version + ", " + wasm.Runtime() }
+
 // guest is an instance of a policy module and who answers it.
 type guest struct {
 	*wasm.Policy

@@ -12,8 +12,8 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/config"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/module"
+	"github.com/techmedaddy/vigil/platform/internal/policy"
 	"github.com/techmedaddy/vigil/sdk/client"
-	"github.com/techmedaddy/vigil/sdk/recorded"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -98,11 +98,13 @@ func TestReplay_OfADecisionAnswersFromItsTranscript(t *testing.T) {
 	if _, err := api.Ingest(t.Context(), []vigil.Sample{{Name: "most", Value: 9999, Time: time.Now()}}, client.Sending{}); err != nil {
 		t.Fatal(err)
 	}
-	f := func(calls []vigil.HostCall) flow.Judgement {
+	f := func(calls []vigil.HostCall) policy.Said {
 		t.Helper()
-		return replay(t, a, d, calls)
+		again := d
+		again.Calls = calls
+		return replay(t, a, again)
 	}
-	if got := f(d.Calls); got.Verdict != d.Verdict || got.Message != d.Reason || got.Value != d.Value {
+	if got := f(d.Calls); !got.Same(policy.SaidBy(d)) {
 		t.Errorf("a replay said %+v", got)
 	}
 	other := append([]vigil.HostCall(nil), d.Calls...)
@@ -116,31 +118,16 @@ func TestReplay_OfADecisionAnswersFromItsTranscript(t *testing.T) {
 }
 
 // replay judges a decision again in a fresh instance.
-func replay(t *testing.T, a *App, d vigil.Decision, calls []vigil.HostCall) flow.Judgement {
+func replay(t *testing.T, a *App, d vigil.Decision) policy.Said {
 	t.Helper()
 	p, err := a.engine.OpenPolicy(t.Context(), d.Digest, func() ([]byte, error) { return a.home.modules.Bytes(t.Context(), d.Digest) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close(t.Context())
-	if err := p.Configure(t.Context(), 1, []byte(`{"metric":"most"}`)); err != nil {
-		t.Fatal(err)
+	said, err := policy.Replay(t.Context(), d, p.Witness(d.Calls))
+	if err != nil {
+		t.Fatalf("replay: %v", err)
 	}
-	ask := flow.Ask{Config: 1, Now: d.Evaluated, Seq: d.Seq, Runs: []flow.Run{{ID: 1, Meta: d.Series, Count: uint32(len(d.Samples))}}}
-	for _, s := range d.Samples {
-		ask.Times, ask.Values = append(ask.Times, s.Time.UnixNano()), append(ask.Values, s.Value)
-	}
-	said, err := p.EvalWith(t.Context(), ask, again{recorded.Replay(calls)})
-	if err != nil || len(said) != 1 {
-		t.Fatalf("replay: %+v, %v", said, err)
-	}
-	return said[0]
-}
-
-// again is a transcript that answers the sandbox.
-type again struct{ *recorded.Transcript }
-
-func (a again) Call(_ context.Context, op string, request []byte) []byte {
-	reply, _ := a.Transcript.Call(op, request)
-	return reply
+	return said
 }

@@ -67,7 +67,7 @@ func (a *App) startRemediator(ctx context.Context, door net.Listener) error {
 	})
 	host := a.o.Config.Remediator.Host
 	r, err := remediator.New(remediator.Options{
-		ID: remediatorID(a.o.Config), Host: host, Labels: a.o.Config.Remediator.Labels, DataDir: dir,
+		ID: remediatorID(a.o.Config), Host: host, Labels: a.o.Config.Remediator.Labels, DataDir: dir, PauseFile: a.o.Config.Remediator.PauseFile,
 		Collector: collector, Actions: actions, Services: a.services,
 		Broker: func(l flow.Lease, trace flow.SpanContext, holds func() error, granted func() []vigil.Grant) remediator.Session {
 			return broker.ForLease(l, trace, holds, granted)

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/techmedaddy/vigil/platform/internal/audit"
 	"github.com/techmedaddy/vigil/platform/internal/capability/recall"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/httpd"
@@ -28,6 +27,7 @@ import (
 // tenant is one tenant's whole river, on one database.
 type tenant struct {
 	db       *sqlite.DB
+	audit    *auditLog
 	history  *metrics.Store
 	prom     *promql.API
 	modules  *module.Registry
@@ -46,11 +46,19 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	log := a.log.With("tenant", name)
 
 	path := filepath.Join(a.o.Config.Data, name, "vigil.db")
-	t.db, err = sqlite.Open(ctx, path, sqlite.Options{Log: log, Tenant: name, Chain: audit.Chain, Now: a.o.Now})
+	if t.audit, err = a.openAudit(ctx, name, path, log); err != nil {
+		return nil, err
+	}
+	t.db, err = sqlite.Open(ctx, path, sqlite.Options{
+		Log: log, Tenant: name, Chain: t.audit.ring.Chain, Tip: t.audit.tip.Note, Now: a.o.Now, WALBytes: int64(a.o.Config.Storage.WALBytes),
+	})
 	if err != nil {
 		return nil, err
 	}
 	a.down.add("sqlite", t.db.Close)
+	if err := t.audit.admit(ctx, t.db); err != nil {
+		return nil, err
+	}
 	a.down.goes(ctx, "sqlite watch", a.cancel, t.db.Run)
 
 	t.history, err = metrics.Open(ctx, metrics.Disk{Journal: t.db, Archive: t.db, Past: t.db}, a.historyOptions(log))
@@ -84,7 +92,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 
 	t.policies, err = policy.Open(ctx, policy.Options{
 		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher, Queries: t.prom, Settings: schema.Check,
-		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Shards: runtime.GOMAXPROCS(0),
+		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Engine: EngineName(a.o.Version), Shards: runtime.GOMAXPROCS(0),
 		Inventory: t.db, TTL: a.o.Config.TargetTTL.D(), Decommissioned: decommissioned(t.healer),
 	})
 	if err != nil {
@@ -136,8 +144,8 @@ func (t *tenant) serves() httpd.Tenant {
 	mods := library{t.modules, t, t.engine}
 	return httpd.Tenant{
 		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: mods, State: mods, Grants: t.modules,
-		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: t.db, Judgements: t.db,
-		Remediators: t.healer, Targets: inventory{t.healer, t.policies}, Breakers: t.healer, KillSwitch: t.healer,
+		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: records{t.db, t.audit}, Judgements: t.db,
+		Remediators: t.healer, Targets: inventory{t.healer, t.policies}, Breakers: t.healer, KillSwitch: t.healer, Brakes: t.healer,
 	}
 }
 

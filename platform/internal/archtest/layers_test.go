@@ -34,10 +34,11 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/metrics/page", "github.com/klauspost/compress"},
 	{"platform/internal/metrics", words + " platform/internal/metrics/page"},
 	{"platform/internal/policy", words},
+	{"platform/internal/guard/brake", words + " github.com/robfig/cron"},
 	{"platform/internal/guard", words},
 	{"platform/internal/remedy", words + " platform/internal/guard"},
 	{"platform/internal/remediator", words + " platform/internal/durable"},
-	{"platform/internal/audit", words},
+	{"platform/internal/audit", words + " platform/internal/durable"},
 
 	// The rim: each edge has its foreign libraries, and no other package has them.
 	{"platform/internal/wasm", words + " sdk/recorded sdk/actiontest github.com/tetratelabs/wazero"},

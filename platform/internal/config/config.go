@@ -29,6 +29,7 @@ type Config struct {
 	Fleet      `yaml:",inline"`
 	Policies   string  `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
 	Modules    Modules `yaml:"modules" json:"modules,omitzero"`
+	Audit      Audit   `yaml:"audit" json:"audit,omitzero"`
 	Storage    Storage `yaml:"storage" json:"storage,omitzero"`
 	Trace      Trace   `yaml:"trace" json:"trace"`
 	Log        string  `yaml:"log" json:"log"` // debug, info, warn or error
@@ -48,11 +49,17 @@ type Modules struct {
 	CompileTime vigil.Duration `yaml:"compile_time" json:"compile_time,omitempty"` // of a processor, for a small upload; 0 means 2s
 }
 
+// Audit says where the key of the audit log lies.
+type Audit struct {
+	Key string `yaml:"key" json:"key,omitempty"` // file, outside of the data directory; "": DATA.audit/key
+}
+
 // Storage bounds the history of metrics. What is zero has its default.
 type Storage struct {
 	Retention    vigil.Duration `yaml:"retention" json:"retention,omitempty"`         // how long samples are kept: 15 days
 	MaxBytes     vigil.Size     `yaml:"max_bytes" json:"max_bytes,omitempty"`         // of compressed history at most, oldest first out: 10 GiB
 	LogBytes     vigil.Size     `yaml:"log_bytes" json:"log_bytes,omitempty"`         // of samples that are not compressed yet: 64 MiB
+	WALBytes     vigil.Size     `yaml:"wal_bytes" json:"wal_bytes,omitempty"`         // of SQLite's write-ahead log before it is folded under load: 16 MiB
 	ChunkSamples int            `yaml:"chunk_samples" json:"chunk_samples,omitempty"` // of a series that are compressed together: 480
 }
 
@@ -60,8 +67,9 @@ type Storage struct {
 type Remediator struct {
 	Listen    string       `yaml:"listen" json:"listen"`
 	Labels    vigil.Labels `yaml:"labels" json:"labels,omitempty"`
-	Host      string       `yaml:"host" json:"host,omitempty"`           // this host's name in targets
-	Collector string       `yaml:"collector" json:"collector,omitempty"` // URL, for a remediator on its own
+	Host      string       `yaml:"host" json:"host,omitempty"`             // this host's name in targets
+	Collector string       `yaml:"collector" json:"collector,omitempty"`   // URL, for a remediator on its own
+	PauseFile string       `yaml:"pause_file" json:"pause_file,omitempty"` // while it exists nothing is begun; "": pause in the remediator's data
 }
 
 // Agent configures the built-in eyes.
@@ -160,10 +168,12 @@ func readMost(file string, most int64) ([]byte, error) {
 func (c *Config) fromEnv(getenv func(string) string) error {
 	for name, field := range map[string]*string{
 		"VIGIL_DATA":              &c.Data,
+		"VIGIL_AUDIT_KEY":         &c.Audit.Key,
 		"VIGIL_LISTEN":            &c.Listen,
 		"VIGIL_REMEDIATOR_LISTEN": &c.Remediator.Listen,
 		"VIGIL_HOST":              &c.Remediator.Host,
 		"VIGIL_COLLECTOR":         &c.Remediator.Collector,
+		"VIGIL_PAUSE_FILE":        &c.Remediator.PauseFile,
 		"VIGIL_POLICIES":          &c.Policies,
 		"VIGIL_LOG":               &c.Log,
 	} {
@@ -190,6 +200,10 @@ func (c *Config) Check() error {
 	}
 	if c.Data == "" {
 		return bad("data: no directory given")
+	}
+	if within(c.AuditKey(), c.Data) {
+		return bad("audit.key: %q lies in the data directory, where a copy of the database would take it along", c.Audit.Key).
+			Hinted("leave it out for %s", Config{Data: c.Data}.AuditKey())
 	}
 	if !listenable(c.Listen) {
 		return bad("listen: %q: want HOST:PORT", c.Listen).Hinted("--listen 127.0.0.1:8000")
@@ -233,6 +247,28 @@ func (c *Config) Check() error {
 	return nil
 }
 
+// AuditKey is the file of the audit log's key: beside the data directory unless
+// the configuration says otherwise, so that a copy of that holds no key.
+func (c Config) AuditKey() string {
+	if c.Audit.Key != "" {
+		return c.Audit.Key
+	}
+	return filepath.Join(filepath.Clean(c.Data)+".audit", "key")
+}
+
+// within reports whether a path lies in a directory.
+func within(path, dir string) bool {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(dir, abs)
+	return err == nil && filepath.IsLocal(rel)
+}
+
 func (s Storage) check() error {
 	bad := func(format string, args ...any) *vigil.Error {
 		return vigil.Errorf(vigil.Invalid, "config_invalid", format, args...).Hinted("leave it out for the default")
@@ -244,6 +280,8 @@ func (s Storage) check() error {
 		return bad("storage.max_bytes: %v is below 1 MiB", s.MaxBytes)
 	case s.LogBytes != 0 && (s.LogBytes < 4<<10 || s.LogBytes > 128<<20):
 		return bad("storage.log_bytes: %v is not between 4 KiB and 128 MiB", s.LogBytes)
+	case s.WALBytes != 0 && (s.WALBytes < 16<<10 || s.WALBytes > 64<<20):
+		return bad("storage.wal_bytes: %v is not between 16 KiB and 64 MiB", s.WALBytes)
 	case s.ChunkSamples != 0 && (s.ChunkSamples < 8 || s.ChunkSamples > 4096):
 		return bad("storage.chunk_samples: %d is not between 8 and 4096", s.ChunkSamples)
 	}

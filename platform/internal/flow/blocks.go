@@ -17,6 +17,7 @@ type Block struct {
 // PageRef says what a page covers, without its bytes.
 type PageRef struct {
 	ID        int64 // 0 until it is on disk
+	Block     int64
 	MinSeries uint64
 	MaxSeries uint64
 	MinTime   int64
@@ -27,7 +28,7 @@ type PageRef struct {
 // Page is some compressed chunks of many series.
 type Page struct {
 	PageRef
-	Checksum uint32 // CRC-32C of Data
+	Checksum uint64 // of Data and of what PageRef says; as metrics makes it
 	Data     []byte
 }
 

@@ -10,12 +10,14 @@ import (
 type SeriesRow struct {
 	ID   uint64
 	Meta vigil.Series
+	Seen int64 // unix nanoseconds: no sample of it is much newer
 }
 
 // LogGroup is one group commit of the metric log: the series it is the first
 // to mention and one columnar blob.
 type LogGroup struct {
 	NewSeries []SeriesRow
+	Seen      []uint64 // ids of known series that are seen at MaxTime, after a while
 	Blob      []byte
 	Checksum  uint32 // CRC-32C of Blob
 	Samples   int
@@ -133,7 +135,17 @@ type Change struct {
 	Targets      []TargetMemory
 	Guards       []GuardMemory
 	KillSwitch   *KillSwitch
+	Brakes       Brakes
 	Audit        []vigil.AuditRecord
+}
+
+// Brakes is what a change does to pauses, by id, and to windows of maintenance,
+// by name.
+type Brakes struct {
+	Pauses  []vigil.Pause // set, or set anew
+	Lifted  []string
+	Windows []vigil.Window // set
+	Removed []string
 }
 
 // KillSwitch stops every new action while engaged; only a person lifts it.
@@ -150,6 +162,8 @@ type Treatment struct {
 	Targets    []TargetMemory
 	Guards     []GuardMemory
 	KillSwitch KillSwitch
+	Pauses     []vigil.Pause  // what could not be read covers everything
+	Windows    []vigil.Window // what could not be read has neither schedule nor end
 }
 
 // RemediationFilter narrows a list of remediations, newest first.

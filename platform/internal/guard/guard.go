@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/guard/brake"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -26,7 +27,11 @@ type Request struct {
 	Mode       vigil.Mode
 	Guards     vigil.Guards
 	KillSwitch flow.KillSwitch
-	Started    time.Time // of this process: warm-up counts from it
+	Brakes     brake.Set
+	Policy     string       // that asks; "" for a person
+	Target     vigil.Target // with its host, if one is known
+	Resting    string       // why the target's host has its remediator begin nothing; "" if it may
+	Started    time.Time    // of this process: warm-up counts from it
 
 	Firing     bool          // the episode fires, on its newest sample
 	SampleAt   time.Time     // of the sample that fires
@@ -48,7 +53,6 @@ type Request struct {
 	FailedAt  time.Time   // when the last of them ended
 	Unhelpful int         // remediations of this policy in a row that did not help the target
 
-	Policy  string      // its name, for messages
 	Census  flow.Census // of the target's group
 	Treated int         // other targets of the group in treatment
 	Waiting int         // remediations of the group that have not begun
@@ -89,6 +93,8 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{vigil.BlockKillSwitch, Plan | Wish | Lease | Start, killSwitch},
+		{vigil.BlockPaused, Plan | Wish | Lease | Start, paused},
+		{vigil.BlockMaintained, Plan | Wish | Lease | Start, maintenance},
 		{vigil.BlockWarmup, Plan | Lease, warmup},
 		{vigil.BlockStale, Plan | Lease, stale},
 		{vigil.BlockResolved, Plan | Lease, resolved},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/guard"
+	"github.com/techmedaddy/vigil/platform/internal/guard/brake"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -66,6 +67,7 @@ func TestRules_HoldWithNumbers(t *testing.T) {
 	for _, stage := range []guard.Stage{guard.Plan, guard.Wish, guard.Lease, guard.Start} {
 		f(vigil.BlockKillSwitch, "ann engaged the kill switch: incident", 0, stage, engaged)
 	}
+	heldByPeople(t, f, now)
 	f(vigil.BlockWarmup, "warm-up of 20s ends in 15s", 15*time.Second, guard.Plan, func(r *guard.Request) { r.Started = now.Add(-5 * time.Second) })
 	f(vigil.BlockStale, "decided 11m ago, older than the max_age of 10m", 0, guard.Lease, func(r *guard.Request) { r.PlannedAt = now.Add(-11 * time.Minute) })
 	f(vigil.BlockStale, "decided 11m ago, older than the max_age of 10m", 0, guard.Lease, func(r *guard.Request) {
@@ -255,6 +257,46 @@ func bit(b bool) int {
 	return 0
 }
 
+// heldByPeople are the cases of pauses and windows of maintenance.
+func heldByPeople(t *testing.T, f func(vigil.BlockReason, string, time.Duration, guard.Stage, func(*guard.Request)), now time.Time) {
+	t.Helper()
+	web := vigil.Target{Kind: "service", Name: "web", Host: "db-2"}
+	pauses := func(ps ...vigil.Pause) func(r *guard.Request) {
+		return func(r *guard.Request) { r.Policy, r.Target, r.Brakes = "cpu-high", web, brake.New(ps, nil) }
+	}
+	windows := func(ws ...vigil.Window) func(r *guard.Request) {
+		return func(r *guard.Request) { r.Policy, r.Target, r.Brakes = "cpu-high", web, brake.New(nil, ws) }
+	}
+	ann := vigil.Pause{ID: "p-1", Holder: "ann", Reason: "moving"}
+	short, long, wide := ann, ann, vigil.Pause{ID: "p-2", Holder: "bob", Reason: "change 7", Scope: vigil.Scope{Target: "host:db-2"}, At: now}
+	short.Expires, long.Expires = now.Add(time.Minute), now.Add(time.Hour)
+	long.Holder, long.ID = "eve", "p-3"
+	once := vigil.Window{Name: "backup", From: now.Add(-time.Hour), Until: now.Add(30 * time.Minute), Scope: vigil.Scope{Target: "host:db-*"}}
+	weekly := vigil.Window{Name: "weekly", Cron: "0 8 * * THU", Duration: vigil.Duration(2 * time.Hour), Scope: vigil.Scope{Policy: "cpu-high"}}
+	for _, stage := range []guard.Stage{guard.Plan, guard.Wish, guard.Lease, guard.Start} {
+		f(vigil.BlockPaused, "ann paused everything: moving", 0, stage, pauses(ann))
+		f(vigil.BlockMaintained, "maintenance backup of host:db-* ends in 30m", 30*time.Minute, stage, windows(once))
+	}
+	f(vigil.BlockPaused, "ann paused everything until 2026-01-01T09:01:00Z: moving", time.Minute, guard.Plan, pauses(short))
+	f(vigil.BlockPaused, "ann paused everything until 2026-01-01T09:01:00Z: moving (and 1 more)", time.Hour, guard.Plan, pauses(short, long))
+	f(vigil.BlockPaused, "bob paused host:db-2: change 7", 0, guard.Plan, pauses(wide))
+	f(vigil.BlockPaused, "the pause file of remediator-db-2: storm", 0, guard.Start, func(r *guard.Request) { r.Resting = "the pause file of remediator-db-2: storm" })
+	f(vigil.BlockMaintained, "maintenance weekly of policy cpu-high ends in 1h", time.Hour, guard.Plan, windows(weekly))
+	f(vigil.BlockMaintained, "maintenance weekly of policy cpu-high ends in 1h", time.Hour, guard.Plan, windows(once, weekly))
+	f(vigil.BlockMaintained, "maintenance lost cannot be read and counts as open", 0, guard.Plan, windows(weekly, vigil.Window{Name: "lost"}))
+}
+
+func TestPaused_WaitsForAPersonWhenOneOfSeveralDoesNotExpire(t *testing.T) {
+	t.Parallel()
+	r := sound(start)
+	r.Brakes = brake.New([]vigil.Pause{
+		{ID: "p-1", Holder: "ann", Reason: "r", Expires: start.Add(time.Hour)}, {ID: "p-2", Holder: "bob", Reason: "r"},
+	}, nil)
+	if got := guard.Check(guard.For(guard.Plan), r, start); got == nil || !got.RetryAt.IsZero() {
+		t.Errorf("Check = %+v, want a hold that no time ends", got)
+	}
+}
+
 func TestRules_LetASoundRequestPass(t *testing.T) {
 	t.Parallel()
 	f := func(name string, stage guard.Stage, change func(r *guard.Request)) {
@@ -268,6 +310,13 @@ func TestRules_LetASoundRequestPass(t *testing.T) {
 	f("as it is", guard.Plan, func(*guard.Request) {})
 	f("mode suggest", guard.Plan, func(r *guard.Request) { r.Mode = vigil.Suggest })
 	f("warm-up just over", guard.Plan, func(r *guard.Request) { r.Started = start.Add(-20 * time.Second) })
+	f("a pause of another target", guard.Plan, func(r *guard.Request) {
+		r.Target = vigil.Target{Kind: "service", Name: "web", Host: "h"}
+		r.Brakes = brake.New([]vigil.Pause{{Holder: "ann", Scope: vigil.Scope{Target: "host:db-2"}}, {Holder: "bob", Scope: vigil.Scope{Policy: "other"}}}, nil)
+	})
+	f("a window just over", guard.Start, func(r *guard.Request) {
+		r.Brakes = brake.New(nil, []vigil.Window{{Name: "w", From: start.Add(-time.Hour), Until: start}})
+	})
 	f("cooldown just over", guard.Plan, func(r *guard.Request) { r.Deeds, r.After = ago(start, 5*time.Minute), start.Add(-5*time.Minute) })
 	f("a deed left the budget", guard.Plan, func(r *guard.Request) { r.Deeds = ago(start, time.Hour, 20*time.Minute, 10*time.Minute) })
 	f("exactly max_age old", guard.Lease, func(r *guard.Request) { r.PlannedAt = start.Add(-10 * time.Minute) })
@@ -292,7 +341,7 @@ func TestRules_LargeBudgetCountsAsWhatIsRemembered(t *testing.T) {
 func TestRules_StandInOneFixedOrder(t *testing.T) {
 	t.Parallel()
 	want := []vigil.BlockReason{
-		vigil.BlockKillSwitch, vigil.BlockWarmup, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockShadow,
+		vigil.BlockKillSwitch, vigil.BlockPaused, vigil.BlockMaintained, vigil.BlockWarmup, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockShadow,
 		vigil.BlockDuplicate, vigil.BlockTargetBusy, vigil.BlockDependency, vigil.BlockCooldown, vigil.BlockBackoff, vigil.BlockExhausted,
 		vigil.BlockMinHealthy, vigil.BlockConcurrent, vigil.BlockRate, vigil.BlockBreaker, vigil.BlockNoHelp, vigil.BlockDenied,
 	}
@@ -310,7 +359,8 @@ func TestRules_StandInOneFixedOrder(t *testing.T) {
 func TestCheck_FirstRuleWins(t *testing.T) {
 	t.Parallel()
 	r := guard.Request{
-		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann"}, Started: start, Guards: sound(start).Guards, Mode: vigil.Shadow,
+		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann"}, Resting: "r", Started: start,
+		Brakes: brake.New(nil, []vigil.Window{{Name: "w", From: start, Until: start.Add(time.Hour)}}), Guards: sound(start).Guards, Mode: vigil.Shadow,
 		After: start, SampleAt: start.Add(-time.Second), Unmanaged: "u", Denied: "d", Deeds: ago(start, 3, 2, 1),
 		Below: "service:db", Failures: 1, FailedAt: start, Unhelpful: 3, Census: flow.Census{Known: 4, Unhealthy: 4}, Treated: 3,
 		Buckets: []guard.Bucket{{Of: "x", Rate: vigil.Rate{N: 1, Per: vigil.Duration(time.Hour)}, FullAt: start.Add(time.Hour)}},

@@ -15,5 +15,6 @@ func (s *site) collector() {
 	s.remediations()
 	s.records()
 	s.fleet()
+	s.brakes()
 	s.leases()
 }

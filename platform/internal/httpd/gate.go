@@ -1,12 +1,15 @@
 package httpd
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -43,6 +46,10 @@ func newGate(ln net.Listener, l Limits) *gate {
 func (g *gate) Accept() (net.Conn, error) {
 	for {
 		conn, err := g.Listener.Accept()
+		if starved(err) {
+			time.Sleep(starvedPause)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -53,6 +60,14 @@ func (g *gate) Accept() (net.Conn, error) {
 		_, _ = conn.Write(tooMany()) // a fresh socket's buffer takes it without blocking
 		_ = conn.Close()
 	}
+}
+
+// starvedPause is how long nobody new is let in when the process or the
+// machine has no descriptor or no memory left: those it has will be closed.
+const starvedPause = 50 * time.Millisecond
+
+func starved(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 func (g *gate) admit(p *peer) bool {

@@ -40,12 +40,26 @@ func (s *site) records() {
 		return listed(all), err
 	})
 	type afterInput struct {
-		Limit int   `query:"limit" default:"100" minimum:"1" maximum:"1000"`
-		After int64 `query:"after" minimum:"-1" doc:"only records with a higher seq; -1: the newest ones"`
+		Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+		After  int64  `query:"after" minimum:"-1" doc:"only records with a higher seq; -1: the newest ones"`
+		Object string `query:"object" doc:"instead, all records about this object"`
 	}
-	bind(s, "audit.list", func(t Tenant) Records { return t.Records }, func(ctx context.Context, _ *request, p Records, in *afterInput) (*answer200[items[vigil.AuditRecord]], error) {
+	partRecords := func(t Tenant) Records { return t.Records }
+	bind(s, "audit.list", partRecords, func(ctx context.Context, _ *request, p Records, in *afterInput) (*answer200[items[vigil.AuditRecord]], error) {
+		if in.Object != "" {
+			all, err := p.AuditFor(ctx, in.Object)
+			return listed(all), err
+		}
 		all, err := p.Audit(ctx, in.After, in.Limit)
 		return listed(all), err
+	})
+	type checkInput struct {
+		Limit int   `query:"limit" default:"10000" minimum:"1" maximum:"100000"`
+		After int64 `query:"after" minimum:"0" doc:"go on behind this record, which an earlier check found sound"`
+	}
+	bind(s, "audit.verify", partRecords, func(ctx context.Context, _ *request, p Records, in *checkInput) (*answer200[vigil.AuditCheck], error) {
+		check, err := p.AuditCheck(ctx, in.After, in.Limit)
+		return &answer200[vigil.AuditCheck]{Body: check}, err
 	})
 	partSwitch := func(t Tenant) KillSwitch { return t.KillSwitch }
 	bind(s, "killswitch.get", partSwitch, func(_ context.Context, _ *request, p KillSwitch, _ *none) (*answer200[flow.KillSwitch], error) {

@@ -82,10 +82,18 @@ func Routes() []Route {
 		{ID: "breakers.list", Method: "GET", Path: "/api/v1/breakers", Says: "List what is stopped because too much went wrong"},
 		{ID: "breakers.reset", Method: "POST", Path: "/api/v1/breakers/{policy}:reset", Says: "Let a stopped policy go on"},
 		{ID: "audit.list", Method: "GET", Path: "/api/v1/audit", Says: "Read the audit log, oldest first"},
+		{ID: "audit.verify", Method: "GET", Path: "/api/v1/audit:verify", Says: "Check that the audit log is what was written"},
 		{ID: "killswitch.get", Method: "GET", Path: "/api/v1/killswitch", Says: "Show the kill switch"},
 		{ID: "killswitch.set", Method: "PUT", Path: "/api/v1/killswitch", Says: "Engage or lift the kill switch", body: smallBody},
 
 		{ID: "remediators.list", Method: "GET", Path: "/api/v1/remediators", Says: "List remediators and the services they reach"},
+		{ID: "pauses.list", Method: "GET", Path: "/api/v1/pauses", Says: "List pauses, oldest first"},
+		{ID: "pauses.set", Method: "POST", Path: "/api/v1/pauses", Says: "Hold new actions back", body: smallBody},
+		{ID: "pauses.lift", Method: "DELETE", Path: "/api/v1/pauses/{id}", Says: "Lift a pause, or all of a holder; answers those that remain"},
+		{ID: "maintenance.list", Method: "GET", Path: "/api/v1/maintenance", Says: "List windows of maintenance"},
+		{ID: "maintenance.set", Method: "POST", Path: "/api/v1/maintenance", Says: "Set a window of maintenance", body: smallBody},
+		{ID: "maintenance.remove", Method: "DELETE", Path: "/api/v1/maintenance/{name}", Says: "Remove a window of maintenance"},
+
 		{ID: "remediators.register", Method: "POST", Path: "/api/v1/remediators", Says: "Register a remediator", body: smallBody},
 		{ID: "leases.lease", Method: "POST", Path: "/api/v1/leases", Says: "Wait for work", body: smallBody, poll: true},
 		{ID: "leases.start", Method: "POST", Path: "/api/v1/leases/{remediation}:start", Says: "Make the intent durable", body: smallBody},

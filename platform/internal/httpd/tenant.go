@@ -27,6 +27,7 @@ type Tenant struct {
 	Targets      Targets
 	Breakers     Breakers
 	KillSwitch   KillSwitch
+	Brakes       Brakes
 }
 
 // Ingest admits samples, in each protocol's own form; what its receipt counts as
@@ -103,6 +104,8 @@ type Leases interface {
 // Records is the audit log and the seed's actions table.
 type Records interface {
 	Audit(ctx context.Context, after int64, limit int) ([]vigil.AuditRecord, error)
+	AuditFor(ctx context.Context, object string) ([]vigil.AuditRecord, error)
+	AuditCheck(ctx context.Context, after int64, limit int) (vigil.AuditCheck, error)
 	PutSeedAction(ctx context.Context, a flow.SeedAction, rec vigil.AuditRecord) error
 	SeedActions(ctx context.Context, limit int) ([]flow.SeedAction, error)
 }
@@ -137,4 +140,14 @@ type Breakers interface {
 type KillSwitch interface {
 	KillSwitch() flow.KillSwitch
 	SetKillSwitch(ctx context.Context, k flow.KillSwitch) error
+}
+
+// Brakes are the pauses and the windows of maintenance. After Pause returned,
+// nothing new starts in its scope.
+type Brakes interface {
+	Brakes() ([]vigil.Pause, []vigil.Window)
+	Pause(ctx context.Context, p vigil.Pause, d vigil.Duration) (vigil.Pause, error)
+	Resume(ctx context.Context, who, by string) (remain []vigil.Pause, err error)
+	SetMaintenance(ctx context.Context, w vigil.Window, d vigil.Duration) (vigil.Window, error)
+	RemoveMaintenance(ctx context.Context, name, by string) error
 }

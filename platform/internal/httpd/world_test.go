@@ -46,6 +46,8 @@ type world struct {
 	renewal   flow.Renewal
 	inventory inventory
 	breakers  []vigil.Breaker
+	pauses    []vigil.Pause
+	windows   []vigil.Window
 }
 
 func newWorld() *world {
@@ -59,7 +61,7 @@ func newWorld() *world {
 func (w *world) tenant() httpd.Tenant {
 	return httpd.Tenant{
 		Ingest: w, History: w, Policies: policies{w}, Modules: registry{w}, State: w, Grants: w, Remediations: w, Approvals: w,
-		Leases: w, Records: w, Judgements: w, Remediators: w, Targets: &w.inventory, Breakers: w, KillSwitch: w,
+		Leases: w, Records: w, Judgements: w, Remediators: w, Targets: &w.inventory, Breakers: w, KillSwitch: w, Brakes: w,
 	}
 }
 
@@ -283,6 +285,12 @@ func (w *world) Finish(_ context.Context, r flow.Report) error {
 
 func (w *world) Audit(context.Context, int64, int) ([]vigil.AuditRecord, error) { return w.audit, nil }
 
+func (w *world) AuditFor(context.Context, string) ([]vigil.AuditRecord, error) { return w.audit, nil }
+
+func (w *world) AuditCheck(_ context.Context, after int64, _ int) (vigil.AuditCheck, error) {
+	return vigil.AuditCheck{Last: after + int64(len(w.audit))}, nil
+}
+
 func (w *world) PutSeedAction(_ context.Context, a flow.SeedAction, rec vigil.AuditRecord) error {
 	w.locked(func() { w.actions, w.audit = append(w.actions, a), append(w.audit, rec) })
 	return nil
@@ -328,6 +336,43 @@ func (w *world) KillSwitch() (k flow.KillSwitch) {
 
 func (w *world) SetKillSwitch(_ context.Context, k flow.KillSwitch) error {
 	w.locked(func() { w.kill = k })
+	return nil
+}
+
+func (w *world) Brakes() (ps []vigil.Pause, ws []vigil.Window) {
+	w.locked(func() { ps, ws = slices.Clone(w.pauses), slices.Clone(w.windows) })
+	return ps, ws
+}
+
+func (w *world) Pause(_ context.Context, p vigil.Pause, d vigil.Duration) (vigil.Pause, error) {
+	p.ID = "pause-1"
+	if d > 0 {
+		p.Expires = time.Unix(0, 0).Add(d.D())
+	}
+	w.locked(func() { w.pauses = append(w.pauses, p) })
+	return p, nil
+}
+
+func (w *world) Resume(_ context.Context, who, _ string) ([]vigil.Pause, error) {
+	w.locked(func() {
+		w.pauses = slices.DeleteFunc(w.pauses, func(p vigil.Pause) bool { return p.ID == who || p.Holder == who })
+	})
+	remain, _ := w.Brakes()
+	return remain, nil
+}
+
+func (w *world) SetMaintenance(_ context.Context, win vigil.Window, d vigil.Duration) (vigil.Window, error) {
+	if d > 0 {
+		win.Until = time.Unix(0, 0).Add(d.D())
+	}
+	w.locked(func() { w.windows = append(w.windows, win) })
+	return win, nil
+}
+
+func (w *world) RemoveMaintenance(_ context.Context, name, _ string) error {
+	w.locked(func() {
+		w.windows = slices.DeleteFunc(w.windows, func(win vigil.Window) bool { return win.Name == name })
+	})
 	return nil
 }
 

@@ -56,12 +56,14 @@ func (b *builder) add(ctx context.Context, series uint64, rows []sample) error {
 func (b *builder) take() {
 	span := b.enc.Span
 	data := b.enc.Take(nil)
-	b.pages = append(b.pages, flow.Page{
+	p := flow.Page{
 		PageRef: flow.PageRef{
-			MinSeries: span.MinSeries, MaxSeries: span.MaxSeries, MinTime: span.MinTime, MaxTime: span.MaxTime, Samples: span.Samples,
+			Block: b.block.ID, MinSeries: span.MinSeries, MaxSeries: span.MaxSeries, MinTime: span.MinTime, MaxTime: span.MaxTime, Samples: span.Samples,
 		},
-		Checksum: checksum(data), Data: data,
-	})
+		Data: data,
+	}
+	p.Checksum = pageSum(p)
+	b.pages = append(b.pages, p)
 	b.bytes += len(data)
 	b.block.MinTime, b.block.MaxTime = min(b.block.MinTime, span.MinTime), max(b.block.MaxTime, span.MaxTime)
 	b.block.Samples += int64(span.Samples)

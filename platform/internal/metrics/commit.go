@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -120,13 +121,25 @@ func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
 
 // commit writes one group and answers all who wait for it.
 func (s *Store) commit(ctx context.Context, group []*waiting) {
+	s.committing.Lock()
+	defer s.committing.Unlock()
+	group = slices.DeleteFunc(group, func(w *waiting) bool {
+		err := s.known(w.batch)
+		if err != nil {
+			w.done <- err
+		}
+		return err != nil
+	})
+	if len(group) == 0 {
+		return
+	}
 	g, fresh := s.gather(group)
 	err := s.journal.AppendLog(ctx, g)
 	if err != nil {
 		err = fmt.Errorf("append %d samples: %w", g.Samples, err)
 	} else {
 		for _, one := range fresh {
-			one.durable = true
+			one.durable, one.seen = true, g.MaxTime
 		}
 		s.publish(group)
 		if s.logBytes.Add(int64(len(g.Blob))) > s.opts.MaxLogBytes {
@@ -138,10 +151,11 @@ func (s *Store) commit(ctx context.Context, group []*waiting) {
 	}
 }
 
-// gather builds the log group of some batches, and the series that are new to
-// the disk.
+// gather builds the log group of some batches, and the series of which the disk
+// learns something.
 func (s *Store) gather(group []*waiting) (g flow.LogGroup, fresh []*series) {
 	g.Blob, g.MinTime, g.MaxTime = []byte{blobVersion}, math.MaxInt64, math.MinInt64
+	every := s.sightEvery()
 	seen := map[uint64]bool{}
 	for _, w := range group {
 		g.Blob = append(g.Blob, w.frame...)
@@ -149,11 +163,14 @@ func (s *Store) gather(group []*waiting) (g flow.LogGroup, fresh []*series) {
 		for _, t := range w.batch.Times {
 			g.MinTime, g.MaxTime = min(g.MinTime, t), max(g.MaxTime, t)
 		}
+	}
+	for _, w := range group {
 		for _, r := range w.batch.Runs {
-			if one := s.index.byID(r.ID); one != nil && !one.durable && !seen[r.ID] {
+			one := s.index.byID(r.ID)
+			if stale := !one.durable || one.seen < g.MaxTime-every; stale && !seen[r.ID] {
 				seen[r.ID] = true
 				fresh = append(fresh, one)
-				g.NewSeries = append(g.NewSeries, flow.SeriesRow{ID: one.id, Meta: one.meta})
+				sighted(one, &g)
 			}
 		}
 	}

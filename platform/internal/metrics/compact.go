@@ -152,7 +152,7 @@ func (w *walk) fill(ctx context.Context) error {
 	for len(w.chunks) == 0 && len(w.refs) > 0 {
 		ref := w.refs[0]
 		w.refs = w.refs[1:]
-		err := w.s.eachChunk(ctx, w.dec, ref.ID, anything, func(c page.Chunk) bool {
+		err := w.s.eachChunk(ctx, w.dec, ref, anything, func(c page.Chunk) bool {
 			rows := make([]sample, len(c.Times))
 			for i := range rows {
 				rows[i] = sample{c.Times[i], c.Values[i]}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -15,8 +16,17 @@ import (
 type series struct {
 	id      uint64
 	meta    vigil.Series
-	durable bool // its row is on disk; only Open and the committer touch this
-	head    head // guarded by Store.mu
+	durable bool // its row is on disk; guarded by Store.committing, as is seen
+	seen    int64
+	leaving atomic.Bool // nobody asked for it since it was marked; see forget.go
+	head    head        // guarded by Store.mu
+}
+
+// stay takes the mark of leaving off; the caller holds the index's lock.
+func (one *series) stay() {
+	if one.leaving.Load() { // seldom: the line stays shared
+		one.leaving.Store(false)
+	}
 }
 
 // index finds series by their key (flow.AppendKey) and by their id.
@@ -26,7 +36,7 @@ type index struct {
 	mu   sync.RWMutex // guards all below
 	keys map[string]*series
 	ids  map[uint64]*series
-	of   map[string][]*series // by metric name; lists are only ever added to
+	of   map[string][]*series // by metric name; lists are added to or replaced
 	last uint64               // highest id given
 }
 
@@ -41,7 +51,7 @@ func (x *index) load(r flow.SeriesRow, floor int64) {
 	meta, _ := flow.SeriesOf(own) // shares the key's bytes
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.add(own, &series{id: r.ID, meta: meta, durable: true, head: head{floor: floor}})
+	x.add(own, &series{id: r.ID, meta: meta, durable: true, seen: r.Seen, head: head{floor: floor}})
 }
 
 // add needs mu.
@@ -56,11 +66,12 @@ func (x *index) add(key string, one *series) {
 // allocation. It keeps no part of the key.
 func (x *index) find(key []byte) (flow.SeriesRow, bool) {
 	x.mu.RLock()
+	defer x.mu.RUnlock()
 	one := x.keys[string(key)]
-	x.mu.RUnlock()
 	if one == nil {
 		return flow.SeriesRow{}, false
 	}
+	one.stay()
 	return flow.SeriesRow{ID: one.id, Meta: one.meta}, true
 }
 
@@ -80,9 +91,10 @@ func (x *index) intern(key []byte) (flow.SeriesRow, error) {
 		if !ok {
 			return flow.SeriesRow{}, vigil.Errorf(vigil.Internal, "series_key", "%d bytes are no key of a series", len(key))
 		}
-		one = &series{id: x.last + 1, meta: meta, head: head{floor: math.MinInt64}} // it has no past
+		one = &series{id: x.last + 1, meta: meta, seen: neverSeen, head: head{floor: math.MinInt64}} // it has no past
 		x.add(own, one)
 	}
+	one.stay()
 	return flow.SeriesRow{ID: one.id, Meta: one.meta}, nil
 }
 

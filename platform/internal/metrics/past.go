@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"slices"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -12,24 +14,37 @@ import (
 
 // eachChunk reads one page and yields those of its chunks that want accepts.
 // A page whose bytes are not what was written is told, and an error.
-func (s *Store) eachChunk(ctx context.Context, dec *page.Decoder, id int64, want func(uint64, int64, int64) bool, yield func(page.Chunk) bool) error {
-	data, sum, err := s.past.Page(ctx, id)
+func (s *Store) eachChunk(ctx context.Context, dec *page.Decoder, ref flow.PageRef, want func(uint64, int64, int64) bool, yield func(page.Chunk) bool) error {
+	p, err := s.past.Page(ctx, ref)
 	if err != nil {
 		return err
 	}
-	if err := openPage(dec, data, sum, want, yield); err != nil {
-		err = fmt.Errorf("read page %d of history: %w", id, err)
+	if err := openPage(dec, p, want, yield); err != nil {
+		err = fmt.Errorf("read page %d of history: %w", ref.ID, err)
 		s.setAside(ctx, err)
 		return err
 	}
 	return nil
 }
 
-func openPage(dec *page.Decoder, data []byte, sum uint32, want func(uint64, int64, int64) bool, yield func(page.Chunk) bool) error {
-	if checksum(data) != sum {
+// covered marks a checksum that covers the columns beside a page too, by which
+// it is found; pages of the first versions have it of their data alone.
+const covered = 1 << 32
+
+// pageSum is the CRC-32C of a page's data and then of its columns.
+func pageSum(p flow.Page) uint64 {
+	columns := make([]byte, 0, 48)
+	for _, v := range [...]uint64{uint64(p.Block), p.MinSeries, p.MaxSeries, uint64(p.MinTime), uint64(p.MaxTime), uint64(p.Samples)} {
+		columns = binary.LittleEndian.AppendUint64(columns, v)
+	}
+	return covered | uint64(crc32.Update(checksum(p.Data), castagnoli(), columns))
+}
+
+func openPage(dec *page.Decoder, p flow.Page, want func(uint64, int64, int64) bool, yield func(page.Chunk) bool) error {
+	if sum := p.Checksum; sum != pageSum(p) && (sum&covered != 0 || sum != uint64(checksum(p.Data))) {
 		return vigil.Errorf(vigil.Internal, "page_corrupt", "the checksum does not match")
 	}
-	if err := dec.Each(data, want, yield); err != nil {
+	if err := dec.Each(p.Data, want, yield); err != nil {
 		return vigil.Errorf(vigil.Internal, "page_corrupt", "%v", err)
 	}
 	return nil
@@ -38,13 +53,13 @@ func openPage(dec *page.Decoder, data []byte, sum uint32, want func(uint64, int6
 // DecodePage reads the samples of a page by series and then by time, until
 // yield returns false. A page whose bytes are not what was written gives code
 // page_corrupt; nothing of a page with a wrong checksum is yielded.
-func DecodePage(data []byte, sum uint32, yield func(series uint64, ts int64, v float64) bool) error {
+func DecodePage(p flow.Page, yield func(series uint64, ts int64, v float64) bool) error {
 	dec, err := page.NewDecoder()
 	if err != nil {
 		return err
 	}
 	defer dec.Close()
-	return openPage(dec, data, sum, anything, func(c page.Chunk) bool {
+	return openPage(dec, p, anything, func(c page.Chunk) bool {
 		for i, t := range c.Times {
 			if !yield(c.Series, t, c.Values[i]) {
 				return false
@@ -92,7 +107,7 @@ func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint6
 			if at, _ := slices.BinarySearch(ids, ref.MinSeries); at == len(ids) || ids[at] > ref.MaxSeries {
 				continue
 			}
-			err := s.eachChunk(ctx, dec, ref.ID, want, func(c page.Chunk) bool {
+			err := s.eachChunk(ctx, dec, ref, want, func(c page.Chunk) bool {
 				more = yield(c)
 				return more
 			})

@@ -61,8 +61,8 @@ func (s *Store) keepHouse(ctx context.Context) {
 	}
 }
 
-// Tidy seals the part of the log that is due, merges blocks, applies retention
-// and deletes what nobody reads any more.
+// Tidy seals the part of the log that is due, merges blocks, applies retention,
+// forgets series and deletes what nobody reads any more.
 func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 	s.house.Lock()
 	defer s.house.Unlock()
@@ -82,6 +82,9 @@ func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 		}
 	}
 	if err := s.trim(ctx, now); err != nil {
+		return err
+	}
+	if err := s.forget(ctx, now); err != nil {
 		return err
 	}
 	return s.sweep(ctx)

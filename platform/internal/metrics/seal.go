@@ -18,7 +18,7 @@ import (
 const sealSamples = 512 << 10
 
 // seal moves the oldest rows of the log into a block, if they are due: they
-// fill a block, the log is over its limit, or they have rested for two hours.
+// fill a block, the log is over its limit, or two hours old.
 // It reports whether it moved any. Until its last, small write the rows of the
 // log are history, and after it the block is.
 func (s *Store) seal(ctx context.Context, now time.Time) (moved bool, err error) {
@@ -49,15 +49,18 @@ func (s *Store) seal(ctx context.Context, now time.Time) (moved bool, err error)
 		return false, fmt.Errorf("seal the metric log: %w", err)
 	}
 	s.did.sealed.Add(1)
+	s.sealedAt = now
 	return true, nil
 }
 
 // due says whether rows, the beginning of the whole log, should be sealed. A
-// log that grows slowly is left to grow until a block of it is worth its while.
+// log that grows slowly is sealed every two hours, so that a start has little to
+// read; late samples, which look old at once, do not make it more often than
+// every quarter of an hour.
 func (s *Store) due(rows, whole flow.LogSpan, now time.Time) bool {
 	rested := rows.MaxTime < now.Add(-replayed).UnixNano()
 	full := rows.Samples >= sealSamples/2 && rested
-	old := whole.MinTime < now.Add(-2*time.Hour).UnixNano() && rested
+	old := whole.MinTime < now.Add(-2*time.Hour).UnixNano() && now.Sub(s.sealedAt) >= replayed
 	return whole.Bytes > s.opts.MaxLogBytes || full || old
 }
 
@@ -108,10 +111,12 @@ func (s *Store) settle(ctx context.Context, change flow.Settlement) error {
 func (s *Store) sweep(ctx context.Context) error {
 	dead, logUpTo := s.views.sweepable()
 	for more := len(dead) > 0 || logUpTo > s.sweptLog; more; {
+		var rows int64
 		var err error
-		if more, err = s.archive.Sweep(ctx, dead, logUpTo); err != nil {
+		if rows, more, err = s.archive.Sweep(ctx, dead, logUpTo); err != nil {
 			return fmt.Errorf("sweep history: %w", err)
 		}
+		s.did.cut.Add(rows)
 	}
 	s.views.swept(dead)
 	s.did.swept.Add(int64(len(dead)))

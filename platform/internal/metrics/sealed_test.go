@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics"
+	"github.com/techmedaddy/vigil/platform/internal/sqlite"
 )
 
 // soon are the options of a store that seals at every chance.
@@ -164,14 +166,14 @@ type slowPast struct {
 // slowly marks the context of a slow reader.
 type slowly struct{}
 
-func (p *slowPast) Page(ctx context.Context, id int64) ([]byte, uint32, error) {
+func (p *slowPast) Page(ctx context.Context, ref flow.PageRef) (flow.Page, error) {
 	if ctx.Value(slowly{}) != nil {
 		p.once.Do(func() {
 			close(p.paused)
 			<-p.resume
 		})
 	}
-	return p.DB.Page(ctx, id)
+	return p.DB.Page(ctx, ref)
 }
 
 // Whatever order samples come in, and whenever the store tidies, stops and
@@ -259,9 +261,9 @@ func (f *failing) Settle(ctx context.Context, s flow.Settlement) error {
 	return f.DB.Settle(ctx, s)
 }
 
-func (f *failing) Sweep(ctx context.Context, blocks []int64, upTo int64) (bool, error) {
+func (f *failing) Sweep(ctx context.Context, blocks []int64, upTo int64) (int64, bool, error) {
 	if err := f.may(); err != nil {
-		return false, err
+		return 0, false, err
 	}
 	return f.DB.Sweep(ctx, blocks, upTo)
 }
@@ -312,11 +314,11 @@ type busyPast struct {
 
 var errBusy = errors.New("busy")
 
-func (p *busyPast) Page(ctx context.Context, id int64) ([]byte, uint32, error) {
+func (p *busyPast) Page(ctx context.Context, ref flow.PageRef) (flow.Page, error) {
 	if p.was.CompareAndSwap(false, true) {
-		return nil, 0, errBusy
+		return flow.Page{}, errBusy
 	}
-	return p.Past.Page(ctx, id)
+	return p.Past.Page(ctx, ref)
 }
 
 // A page that could not be read once is no damaged one: its block is merged the
@@ -364,6 +366,54 @@ func TestSamples_TellsADamagedPageAndReadsTheRest(t *testing.T) {
 	fill(t, s, 40, 100) // merging leaves the damaged block where it is
 	if n := j.count(t, "SELECT count(*) FROM pages WHERE id = (SELECT min(id) FROM pages)"); n != 1 {
 		t.Error("the damaged page is gone")
+	}
+}
+
+// A page is found by columns beside it: a flip there is damage like one inside.
+func TestPages_TellADamagedColumn(t *testing.T) {
+	t.Parallel()
+	for _, column := range []string{"min_series", "max_series", "min_time", "max_time", "samples"} {
+		t.Run(column, func(t *testing.T) {
+			t.Parallel()
+			j := newJournal(t, nil)
+			s, stop := open(t, j, soon())
+			fill(t, s, 0, 40)
+			stop()
+			j.tamper(t, "UPDATE pages SET "+column+" = "+column+" + 4 WHERE id = (SELECT min(id) FROM pages)")
+			h, err := sqlite.Examine(t.Context(), j.path, sqlite.Decoders{Log: metrics.DecodeLog, Page: metrics.DecodePage}, nil)
+			if err != nil || h.Damaged != 1 {
+				t.Errorf("doctor finds %d places damaged, %v; want one", h.Damaged, err)
+			}
+			j.reopen(t)
+			s, _ = open(t, j, soon())
+			_ = samples(t, s, -100*time.Hour, time.Hour)
+			if s.Corrupt() == 0 {
+				t.Error("a reader did not notice")
+			}
+		})
+	}
+}
+
+// Pages of before have a checksum of their data alone, and are read.
+func TestPages_WithAChecksumOfTheirDataAreRead(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t, nil)
+	s, stop := open(t, j, soon())
+	fill(t, s, 0, 40)
+	stop()
+	_, rows, err := sqlite.Query(t.Context(), j.path, "SELECT id, data FROM pages", sqlite.QueryOptions{})
+	if err != nil || len(rows) == 0 {
+		t.Fatal(len(rows), err)
+	}
+	for _, r := range rows {
+		sum := crc32.Checksum(r[1].([]byte), crc32.MakeTable(crc32.Castagnoli))
+		j.tamper(t, fmt.Sprintf("UPDATE pages SET checksum = %d WHERE id = %d", sum, r[0]))
+	}
+	j.reopen(t)
+	s, _ = open(t, j, soon())
+	wantFilled(t, j, s, 40)
+	if s.Corrupt() != 0 {
+		t.Errorf("%d old pages count as damaged", s.Corrupt())
 	}
 }
 

@@ -32,14 +32,15 @@ type Archive interface {
 	MeasureLog(ctx context.Context, after, samples int64) (prefix, whole flow.LogSpan, err error)
 	AddPages(ctx context.Context, b flow.Block, pages []flow.Page) error
 	Settle(ctx context.Context, s flow.Settlement) error
-	Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bool, err error)
+	Sweep(ctx context.Context, blocks []int64, logUpTo int64) (rows int64, more bool, err error)
+	ForgetSeries(ctx context.Context, ids []uint64) error
 }
 
 // Past reads sealed history. Pages come in the block's order.
 type Past interface {
 	Blocks(ctx context.Context) (blocks []flow.Block, logUpTo int64, err error)
 	Pages(ctx context.Context, block int64, within flow.PageRef) ([]flow.PageRef, error)
-	Page(ctx context.Context, id int64) (data []byte, checksum uint32, err error)
+	Page(ctx context.Context, ref flow.PageRef) (flow.Page, error)
 }
 
 // Disk is where a Store keeps everything.
@@ -98,6 +99,10 @@ type Store struct {
 	untidy   chan struct{} // a hint that the log is over its limit
 	house    sync.Mutex    // held while history is sealed, merged, swept or trimmed
 	sweptLog int64         // rows of the log up to it are gone; guarded by house
+	sealedAt time.Time     // guarded by house
+	forgot   time.Time     // the last round of forgetting; guarded by house
+
+	committing sync.Mutex // held for a commit, and while series are forgotten
 
 	mu     sync.RWMutex // guards recent and every series' head
 	recent ring
@@ -182,19 +187,24 @@ func (s *Store) eachLogged(ctx context.Context, after, from, to int64, yield fun
 func (s *Store) Corrupt() int64 { return s.corrupt.Load() }
 
 // counters are Stats while they grow.
-type counters struct{ sealed, merged, swept, trimmed atomic.Int64 }
+type counters struct{ sealed, cut, merged, swept, trimmed, forgotten atomic.Int64 }
 
 // Stats is what a store has done to history since it was opened.
 type Stats struct {
 	Sealed  int64 // blocks made from the log
+	Cut     int64 // rows of the log that were deleted, since a block has their samples
 	Merged  int64 // blocks made from blocks
 	Swept   int64 // blocks whose pages were deleted, after nobody read them any more
 	Trimmed int64 // blocks and rows of the log that retention took
+	Forgot  int64 // series without a sample within retention
 }
 
 // Stats counts what became of history.
 func (s *Store) Stats() Stats {
-	return Stats{Sealed: s.did.sealed.Load(), Merged: s.did.merged.Load(), Swept: s.did.swept.Load(), Trimmed: s.did.trimmed.Load()}
+	return Stats{
+		Sealed: s.did.sealed.Load(), Cut: s.did.cut.Load(), Merged: s.did.merged.Load(), Swept: s.did.swept.Load(),
+		Trimmed: s.did.trimmed.Load(), Forgot: s.did.forgotten.Load(),
+	}
 }
 
 // Find returns a known series by its key (flow.AppendKey), of which nothing is

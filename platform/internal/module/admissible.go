@@ -56,7 +56,7 @@ func check(m vigil.Module, g vigil.Grant) error {
 		kind, rest, _ := strings.Cut(g.Target, ":")
 		return bad("grant_target_kind", "target", "%s acts on targets of kind %s, never on one of kind %s", g.Capability, of.kind, kind).
 			Hinted("vigil grant add %s %s '%s'", m.Name, g.Capability, of.kind+":"+rest)
-	case name == "state" && !match(g.Target, "state:"+m.Name):
+	case name == "state" && !vigil.FitsPattern(g.Target, "state:"+m.Name):
 		return bad("grant_target_kind", "target", "%s can only ask for its own state, never for %s", m.Name, g.Target).
 			Hinted("vigil grant add %s %s '%s'", m.Name, g.Capability, "state:"+m.Name)
 	case !g.Expires.IsZero() && !g.Expires.After(g.At):
@@ -126,7 +126,7 @@ func (r *Registry) named(ctx context.Context, g vigil.Grant) (warning string, er
 	}
 	var have []string
 	for _, t := range offers.Targets {
-		if match(target, t) {
+		if vigil.FitsPattern(target, t) {
 			return "", nil
 		}
 		if strings.HasPrefix(t, kind+":") {

@@ -116,31 +116,5 @@ func covers(g vigil.Grant, capability, target string) bool {
 	if capability != g.Capability && !(all && strings.HasPrefix(capability, family+".")) {
 		return false
 	}
-	if !strings.Contains(g.Target, "@") {
-		target, _, _ = strings.Cut(target, "@")
-	}
-	return match(g.Target, target)
-}
-
-// match reports whether s is what the pattern says, in which * stands for any
-// run of characters. Its time is bounded by the product of the lengths.
-func match(pattern, s string) bool {
-	star, mark := -1, 0
-	p, i := 0, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, i
-			p++
-		case p < len(pattern) && pattern[p] == s[i]:
-			p++
-			i++
-		case star >= 0:
-			mark++
-			p, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return vigil.TargetFits(g.Target, target)
 }

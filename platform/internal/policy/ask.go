@@ -16,6 +16,7 @@ import (
 const (
 	maxSeen   = 64   // samples
 	maxReason = 1024 // bytes
+	maxBeside = 256  // samples of other series of its batch
 )
 
 // newest returns the newest unjudged row.
@@ -118,7 +119,7 @@ func (d *desk) standing(t *track, newest int) note {
 	n := d.covering(note{track: t}, newest)
 	n.at, n.received = n.newest, n.heard
 	if d.origins[newest].bare && isClear(t.said) {
-		n.verdict, t.said = vigil.VerdictNoData, vigil.VerdictNoData
+		n.verdict, t.said, n.basis = vigil.VerdictNoData, vigil.VerdictNoData, vigil.BasisAbsence
 	}
 	return n
 }
@@ -149,9 +150,8 @@ func (d *desk) note(t *track, a placed, first, newest int) note {
 	if (unfit && n.verdict == vigil.VerdictFire) || (bare && isClear(n.verdict)) || n.received.Sub(n.at) > d.bound.row.Lookback.D() {
 		n.verdict = vigil.VerdictNoData
 	}
-	if n.verdict != t.said {
-		t.said, n.samples, n.asking = n.verdict, d.seen(first, a.row), d.heard
-	}
+	t.said, n.bare = n.verdict, bare
+	n.seen, n.asking = d.seen(first, a.row, d.ask.Runs[a.Run].Flags), d.heard.about(a.Run)
 	return d.covering(n, newest)
 }
 
@@ -165,16 +165,24 @@ func (d *desk) covering(n note, row int) note {
 	return n
 }
 
-// seen copies the samples of a series up to a row, the last maxSeen of them.
-func (d *desk) seen(first, row int) []vigil.Observation {
+// seen is the samples of a series up to a row, the last maxSeen of them.
+func (d *desk) seen(first, row int, flags uint32) slice {
 	first = max(first, row+1-maxSeen)
-	seen := make([]vigil.Observation, 0, row+1-first)
-	for i := first; i <= row; i++ {
-		if v := d.ask.Values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) {
-			seen = append(seen, vigil.Observation{Time: time.Unix(0, d.ask.Times[i]), Value: v})
+	return slice{d.ask.Times[first : row+1], d.ask.Values[first : row+1], flags}
+}
+
+// beside copies the first series of the batch, as many as a decision may keep:
+// a guest that asks the host is answered in the order in which it asks.
+func (d *desk) beside() (all []vigil.Beside) {
+	rows := uint32(0)
+	for _, r := range d.ask.Runs {
+		if rows += r.Count; rows > maxBeside {
+			break
 		}
+		seen := slice{d.ask.Times[r.First : r.First+r.Count], d.ask.Values[r.First : r.First+r.Count], r.Flags}
+		all = append(all, vigil.Beside{SeriesID: r.ID, Series: r.Meta, Flags: r.Flags, Samples: seen.observations()})
 	}
-	return seen
+	return all
 }
 
 // clip bounds a guest's message.

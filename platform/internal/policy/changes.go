@@ -51,7 +51,7 @@ func (c *changes) look(s *subject, now, began time.Time) {
 	before := s.ep
 	s.move(f, now, p.row.Policy)
 	s.health = healthOf(f, s.ep)
-	c.write(s, before, f, p.row.Lookback.D())
+	c.write(s, before, f, p, now)
 	if !isOpen(s.ep) && before.State == vigil.EpisodeFiring {
 		s.owed, s.watch = true, now.Add(treatment(p.row.Policy))
 	}
@@ -99,7 +99,7 @@ func (s *subject) move(f finding, now time.Time, p vigil.Policy) {
 // target changes, the episode when its state does or a decision was made, and
 // now and then while it lasts: a restart takes up only what was heard of within
 // the lookback.
-func (c *changes) write(s *subject, before vigil.Episode, f finding, lookback time.Duration) {
+func (c *changes) write(s *subject, before vigil.Episode, f finding, p *bound, now time.Time) {
 	word := f.verdict
 	if word == vigil.VerdictFire && s.ep.State == vigil.EpisodePending {
 		word = vigil.VerdictPending
@@ -109,28 +109,35 @@ func (c *changes) write(s *subject, before vigil.Episode, f finding, lookback ti
 	news := turned && (s.word != "" || (word != vigil.VerdictOK && word != vigil.VerdictNoData))
 	s.word = word
 	if news && f.reading != nil {
-		d := s.decision(word, f.reading)
+		d := s.decision(word, f, p, now)
+		d.Engine = c.e.opts.Engine
 		if word == vigil.VerdictFire {
 			s.ep.Decision = d.ID
 		}
 		c.decisions = append(c.decisions, d)
 	}
 	moved := s.ep.ID != before.ID || s.ep.State != before.State
-	aged := s.ep.LastAt.Sub(s.kept) > lookback/4
+	aged := s.ep.LastAt.Sub(s.kept) > p.row.Lookback.D()/4
 	if moved || ((turned || aged) && isOpen(s.ep)) {
 		s.kept = s.ep.LastAt
 		c.episodes = append(c.episodes, s.ep)
 	}
 }
 
-// decision is the row for what a reading says.
-func (s *subject) decision(word vigil.Verdict, r *reading) vigil.Decision {
+// decision is the row for what a reading says, with all that it takes to judge
+// it again.
+func (s *subject) decision(word vigil.Verdict, f finding, p *bound, now time.Time) vigil.Decision {
+	r := f.reading
 	d := vigil.Decision{
 		ID: vigil.NewID("dec"), Policy: s.rule.name, Digest: s.rule.digest, Series: r.series, Target: s.target,
-		Verdict: word, Value: r.value, Reason: r.reason, At: r.at, Received: r.received, Samples: r.samples,
+		Verdict: word, Value: r.value, Reason: r.reason, At: r.at, Received: r.received, Samples: r.seen.observations(), Basis: r.basis, Bare: r.bare,
+		Revision: p.row.Revision, Settings: s.rule.settings, Lookback: p.row.Lookback, Config: s.rule.config, SeriesID: f.id, Flags: r.seen.flags,
+		Evaluated: r.asking.now, Seq: r.asking.seq, Calls: r.asking.calls, Beside: r.asking.batch,
 	}
-	if word == vigil.VerdictFire || word == vigil.VerdictPending {
-		d.Evaluated, d.Seq, d.Calls = r.asking.now, r.asking.seq, r.asking.calls
+	if f.mute {
+		silence := r.silence(now)
+		d.Silence = &silence
+		d.Basis, d.Reason = vigil.BasisSilence, "no data for "+p.row.Lookback.String()
 	}
 	return d
 }

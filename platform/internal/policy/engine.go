@@ -67,7 +67,8 @@ type Options struct {
 	Spans    Spans
 	Now      func() time.Time
 	Log      *slog.Logger
-	Shards   int // 0 means 1
+	Engine   string // what decisions say judged them
+	Shards   int    // 0 means 1
 
 	Inventory      Inventory     // nil: what is known is forgotten at the end
 	TTL            time.Duration // a target silent for so long leaves its groups; 0 means 24h

@@ -71,9 +71,9 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 			g.charge(r)
 		}
 		if err == nil {
-			d.failures, d.retry, d.heard = 0, time.Time{}, evaluation{}
-			if calls := g.Calls(); calls != nil {
-				d.heard = evaluation{now, sh.seq, calls}
+			d.failures, d.retry, d.heard = 0, time.Time{}, evaluation{now: now, seq: sh.seq, calls: g.Calls()}
+			if d.heard.calls != nil {
+				d.heard.batch = d.beside()
 			}
 			sh.e.evaluations.Add(1)
 			r.cost.calls.Add(1)
@@ -85,6 +85,7 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		d.heard = evaluation{now: now, seq: sh.seq}
 		sh.e.failures.Add(1)
 		r.cost.failed(vigil.CodeOf(err))
 		if fresh {

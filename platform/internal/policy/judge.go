@@ -13,7 +13,7 @@ import (
 // judge puts the due rows of a desk to its guest and records the answers.
 func (sh *shard) judge(ctx context.Context, d *desk, now time.Time) error {
 	if now.Before(d.retry) {
-		return sh.stall(ctx, d, now, "the policy's module failed and is given time")
+		return sh.stall(ctx, d, now, note{basis: vigil.BasisBackoff, reason: "the policy's module failed and is given time"})
 	}
 	d.compose()
 	if len(d.asked) == 0 { // all of it was old
@@ -25,7 +25,7 @@ func (sh *shard) judge(ctx context.Context, d *desk, now time.Time) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		return errors.Join(err, sh.stall(ctx, d, now, vigil.AsError(err).Msg+" ("+vigil.CodeOf(err)+")"))
+		return errors.Join(err, sh.stall(ctx, d, now, note{reason: failure(err), asking: d.heard}))
 	}
 	fired, err := sh.record(ctx, d.notes(judgements), now)
 	if !fired {
@@ -60,16 +60,22 @@ func (sh *shard) record(ctx context.Context, notes []note, now time.Time) (fired
 	return fired, errors.Join(errs...)
 }
 
-// stall records that due rows could not be judged and keeps the newest of each
+// failure says why a guest gave no answer.
+func failure(err error) string {
+	return clip(vigil.AsError(err).Msg + " (" + vigil.CodeOf(err) + ")")
+}
+
+// stall records why due rows could not be judged and keeps the newest of each
 // track for when the guest is back.
-func (sh *shard) stall(ctx context.Context, d *desk, now time.Time, reason string) error {
+func (sh *shard) stall(ctx context.Context, d *desk, now time.Time, why note) error {
 	notes := make([]note, 0, len(d.due))
 	for _, t := range d.due {
 		p, row := t.newest()
 		at, heard := time.Unix(0, p.from.batch.Times[row]), p.from.batch.Received
 		notes = append(notes, note{
-			track: t, verdict: vigil.VerdictError, reason: clip(reason),
+			track: t, verdict: vigil.VerdictError, reason: why.reason, basis: why.basis, asking: why.asking,
 			at: at, received: heard, newest: at, heard: heard, began: p.from.at,
+			seen: slice{p.from.batch.Times[row : row+1], p.from.batch.Values[row : row+1], p.flags},
 		})
 		t.said = vigil.VerdictError
 		if len(t.rows) > 1 || p.from.rows() > 1 {

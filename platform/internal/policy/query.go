@@ -213,7 +213,7 @@ func (sh *shard) faults(ctx context.Context, turn []*offer, now time.Time) error
 			}
 			t.said = vigil.VerdictError
 			notes = append(notes, note{
-				track: t, verdict: vigil.VerdictError, reason: o.fault,
+				track: t, verdict: vigil.VerdictError, reason: o.fault, basis: vigil.BasisQuery,
 				at: at, received: o.batch.Received, heard: now, began: o.at,
 			})
 		}

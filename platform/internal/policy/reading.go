@@ -18,27 +18,53 @@ type reading struct {
 	since    time.Time // when the collector received the sample that made the verdict another
 	newest   time.Time // of the newest sample the verdict covers
 	heard    time.Time // when that one was received
-	samples  []vigil.Observation
+	seen     slice     // what the guest saw when it said so; its columns are the reading's own
 	asking   evaluation
+	basis    vigil.Basis
+	bare     bool        // the sample that decided is a result that rests on none
 	trail    *flow.Trail // that led to the newest sample
 }
 
-// evaluation is what a replay of a guest's answer needs beside the samples, if
-// the guest made calls.
+// slice is the samples of one series that a guest saw.
+type slice struct {
+	times  []int64 // unix nanoseconds
+	values []float64
+	flags  uint32 // abi.FlagStale, …
+}
+
+// copyFrom makes s the same as another slice, in columns of its own.
+func (s *slice) copyFrom(other slice) {
+	s.times = append(s.times[:0], other.times...)
+	s.values = append(s.values[:0], other.values...)
+	s.flags = other.flags
+}
+
+// observations are the samples as a decision keeps them.
+func (s slice) observations() []vigil.Observation {
+	out := make([]vigil.Observation, len(s.times))
+	for i, at := range s.times {
+		out[i] = vigil.Observation{Time: time.Unix(0, at), Value: s.values[i]}
+	}
+	return out
+}
+
+// evaluation is what a replay of a guest's answer needs beside the samples.
 type evaluation struct {
 	now   time.Time
 	seq   uint64
-	calls []vigil.HostCall
+	calls []vigil.HostCall // that the guest made, of the host
+	batch []vigil.Beside   // if it made any: the first series of the batch; never changed
 }
 
-// silent reports whether the newest sample is older than the lookback. A
-// sample from the future is as old as its receipt.
-func (r *reading) silent(now time.Time, lookback time.Duration) bool {
-	last := r.newest
-	if last.After(r.heard) {
-		last = r.heard
-	}
-	return now.Sub(last) > lookback
+// about is the evaluation as far as it matters for one run of its batch.
+func (e evaluation) about(run int) evaluation {
+	e.batch = e.batch[:min(run, len(e.batch))]
+	return e
+}
+
+// silence is how long nobody has spoken at a time.
+func (r *reading) silence(now time.Time) vigil.Silence {
+	return vigil.Silence{Newest: r.newest, Heard: r.heard, Looked: now}
 }
 
 // note is one step of a series' verdict, on its way from a guest to a book.
@@ -51,8 +77,10 @@ type note struct {
 	received time.Time // when the note came about
 	newest   time.Time // of the newest sample until the next note
 	heard    time.Time
-	samples  []vigil.Observation // what the guest saw, when the verdict is another than before
-	asking   evaluation          // and what it asked of the host
+	seen     slice      // what the guest saw; its columns are the desk's
+	asking   evaluation // and what it asked of the host
+	basis    vigil.Basis
+	bare     bool
 	trail    *flow.Trail
 	began    time.Time // when the newest sample began to wait
 }
@@ -83,8 +111,10 @@ func (s *subject) hear(n note) {
 		return
 	}
 	if r.verdict != n.verdict {
-		r.since, r.samples, r.asking = n.received, n.samples, n.asking
+		r.since = n.received
 	}
+	r.seen.copyFrom(n.seen)
+	r.asking, r.basis, r.bare = n.asking, n.basis, n.bare
 	r.verdict, r.reason, r.at, r.received = n.verdict, n.reason, n.at, n.received
 	if n.verdict != vigil.VerdictError {
 		r.value = n.value

@@ -43,7 +43,7 @@ type desk struct {
 	failures int               // of the guest, in a row
 	retry    time.Time         // no guest call before, after failures
 	ask      flow.Ask          // its columns are used again and again
-	heard    evaluation        // of ask, as far as a replay needs it
+	heard    evaluation        // of ask
 	asked    []*track          // beside ask.Runs
 	origins  []*offer          // beside ask.Times
 }

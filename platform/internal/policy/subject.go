@@ -43,7 +43,8 @@ type finding struct {
 	id      uint64   // of the series that speaks
 	reading *reading // its reading; nil when there is none at all
 	verdict vigil.Verdict
-	silent  bool // nobody has spoken for the lookback
+	mute    bool // the series has not spoken for the lookback
+	silent  bool // nobody has
 }
 
 // rank orders verdicts by which one speaks for a target: any series that fires
@@ -78,8 +79,8 @@ func (s *subject) find(now time.Time, lookback time.Duration) finding {
 	silent := true
 	for id, r := range s.readings {
 		f := finding{id: id, reading: r, verdict: r.verdict}
-		if r.silent(now, lookback) {
-			f.verdict = vigil.VerdictNoData
+		if r.silence(now).Lasts(lookback) {
+			f.verdict, f.mute = vigil.VerdictNoData, true
 		} else {
 			silent = false
 		}

@@ -22,14 +22,15 @@ type desk struct {
 	started    chan flow.Lease
 	reports    chan flow.Report
 
-	mu        sync.Mutex
-	startErr  error        // guarded by mu
-	finishErr error        // guarded by mu; what Finish answers instead of taking the report
-	beats     int          // guarded by mu
-	renewal   flow.Renewal // guarded by mu; what a heartbeat is answered
-	beatErr   error        // guarded by mu
-	polls     int          // guarded by mu
-	onStart   func()       // guarded by mu
+	mu          sync.Mutex
+	registerErr error        // guarded by mu
+	startErr    error        // guarded by mu
+	finishErr   error        // guarded by mu; what Finish answers instead of taking the report
+	beats       int          // guarded by mu
+	renewal     flow.Renewal // guarded by mu; what a heartbeat is answered
+	beatErr     error        // guarded by mu
+	polls       int          // guarded by mu
+	onStart     func()       // guarded by mu
 }
 
 func newDesk() *desk {
@@ -46,6 +47,11 @@ func (d *desk) set(change func(d *desk)) {
 }
 
 func (d *desk) Register(_ context.Context, r vigil.Remediator) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.registerErr != nil {
+		return d.registerErr
+	}
 	select {
 	case d.registered <- r:
 	default:

@@ -10,9 +10,10 @@
 // that every run that began ends in one report, which is on disk before it is
 // sent and sent again after a crash.
 //
-// It promises the people on the host that a file called pause in its data
-// directory stops it from beginning anything, with no collector needed; a pause
-// file that cannot be looked for counts as one.
+// It promises the people on the host that a pause file (pause in its data
+// directory, unless they name another) stops it from beginning anything, with no
+// collector needed; one that cannot be looked for or read counts as there. The
+// collector is told, with what the file says.
 //
 // It asks for work instead of being told: one long poll passes NAT, and the
 // built-in remediator and a remote one are the same code. What to do is left to

@@ -3,6 +3,7 @@ package remediator
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -54,7 +55,8 @@ type Options struct {
 	ID        string
 	Host      string
 	Labels    vigil.Labels
-	DataDir   string // fence tokens, unsent reports, the pause file
+	DataDir   string // fence tokens, unsent reports
+	PauseFile string // while it exists nothing is begun; "": pause in DataDir
 	Collector Collector
 	Actions   Actions
 	Services  Services
@@ -70,6 +72,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.PauseFile == "" {
+		o.PauseFile = filepath.Join(o.DataDir, "pause")
+	}
 	if o.Concurrency == 0 {
 		o.Concurrency = 4
 	}

@@ -2,9 +2,7 @@ package remediator
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,10 +45,8 @@ func New(o Options) (*Remediator, error) {
 func (r *Remediator) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait()
-	if err := r.register(ctx); err != nil {
-		r.o.Log.WarnContext(ctx, "registration failed, will try again", "err", err)
-	}
-	work.Go(func() { r.keepRegistered(ctx) })
+	told, err := r.register(ctx)
+	work.Go(func() { r.keepRegistered(ctx, told, err) })
 	work.Go(func() { r.resend(ctx) })
 	slots := make(chan struct{}, r.o.Concurrency)
 	retry := backoff{}
@@ -84,10 +80,10 @@ func (r *Remediator) Run(ctx context.Context) error {
 
 // next waits while paused and then asks once for work.
 func (r *Remediator) next(ctx context.Context) (*flow.Lease, error) {
-	if r.paused() {
-		r.o.Log.WarnContext(ctx, "paused by a file, nothing is begun until it is gone", "path", r.pauseFile())
+	if p := r.pause(); p != nil {
+		r.o.Log.WarnContext(ctx, "paused by a file, nothing is begun until it is gone", "path", p.Path, "reason", p.Reason)
 	}
-	for r.paused() {
+	for r.pause() != nil {
 		if !sleep(ctx, lookForPause) {
 			return nil, nil
 		}
@@ -95,44 +91,48 @@ func (r *Remediator) next(ctx context.Context) (*flow.Lease, error) {
 	return r.o.Collector.Lease(ctx, r.o.ID, r.o.Wait)
 }
 
-func (r *Remediator) pauseFile() string { return filepath.Join(r.o.DataDir, "pause") }
-
-// paused reports whether the host's people said pause. Not being able to tell
-// counts as yes.
-func (r *Remediator) paused() bool {
-	_, err := os.Lstat(r.pauseFile())
-	return !errors.Is(err, fs.ErrNotExist)
+// register tells the collector how things stand here, and returns what it told.
+func (r *Remediator) register(ctx context.Context) (told vigil.Remediator, err error) {
+	told = vigil.Remediator{
+		ID: r.o.ID, Host: r.o.Host, Labels: r.o.Labels, Services: r.o.Services.List(), SeenAt: r.o.Now(), Paused: r.pause(),
+	}
+	return told, r.o.Collector.Register(ctx, told)
 }
 
-func (r *Remediator) register(ctx context.Context) error {
-	return r.o.Collector.Register(ctx, vigil.Remediator{
-		ID: r.o.ID, Host: r.o.Host, Labels: r.o.Labels, Services: r.o.Services.List(), SeenAt: r.o.Now(),
-	})
-}
-
-// keepRegistered repeats the registration now and then, when a service changed
-// and whenever the collector seems to have forgotten.
-func (r *Remediator) keepRegistered(ctx context.Context) {
-	told, at := r.o.Services.List(), r.o.Now()
+// keepRegistered repeats the registration now and then, when a service or the
+// pause changed, whenever the collector seems to have forgotten, and soon when it
+// did not answer.
+func (r *Remediator) keepRegistered(ctx context.Context, told vigil.Remediator, err error) {
 	look := time.NewTicker(lookForChange)
 	defer look.Stop()
+	retry := backoff{}
 	for {
-		forgotten := false
-		select {
-		case <-look.C:
-		case <-r.again:
-			forgotten = true
-		case <-ctx.Done():
-			return
-		}
-		have := r.o.Services.List()
-		if !forgotten && slices.EqualFunc(have, told, sameService) && r.o.Now().Sub(at) < registerEvery {
+		if err != nil {
+			r.o.Log.WarnContext(ctx, "registration failed, will try again", "err", err)
+			if !retry.wait(ctx) {
+				return
+			}
+		} else if retry.reset(); !r.stale(ctx, look.C, told) {
 			continue
 		}
-		told, at = have, r.o.Now()
-		if err := r.register(ctx); err != nil && ctx.Err() == nil {
-			r.o.Log.WarnContext(ctx, "registration failed, will try again", "err", err)
+		if ctx.Err() != nil {
+			return
 		}
+		told, err = r.register(ctx)
+	}
+}
+
+// stale waits for the next look and reports whether the collector should hear
+// anew.
+func (r *Remediator) stale(ctx context.Context, look <-chan time.Time, told vigil.Remediator) bool {
+	select {
+	case <-look:
+		return !slices.EqualFunc(r.o.Services.List(), told.Services, sameService) || !samePause(r.pause(), told.Paused) ||
+			r.o.Now().Sub(told.SeenAt) >= registerEvery
+	case <-r.again:
+		return true
+	case <-ctx.Done():
+		return true
 	}
 }
 

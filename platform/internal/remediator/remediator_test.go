@@ -100,8 +100,20 @@ func TestTreat_DoesNothingBeforeItMay(t *testing.T) {
 		l.Heartbeat = vigil.Duration(time.Minute)
 		b.lag(time.Second)
 	})
+	f("paused while the consent was on its way", "held", func(b *bench, l *flow.Lease) {
+		l.Heartbeat = vigil.Duration(time.Minute)
+		b.lag(time.Second)
+		b.onStart = func() { b.renewal.Hold = "ann paused everything: moving" }
+	})
 	f("pause file comes with the lease", "paused", func(b *bench, _ *flow.Lease) {
-		b.hands.prepare = func(context.Context) error { return os.WriteFile(b.r.pauseFile(), nil, 0o600) }
+		b.hands.prepare = func(context.Context) error { return os.WriteFile(b.r.o.PauseFile, nil, 0o600) }
+	})
+	f("pause file comes with the consent", "paused", func(b *bench, _ *flow.Lease) {
+		b.onStart = func() {
+			if err := os.WriteFile(b.r.o.PauseFile, nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }
 
@@ -177,7 +189,10 @@ func TestTreat_ReportsHowTheActionEnded(t *testing.T) {
 		l.Timeout = vigil.Duration(50 * time.Millisecond)
 		untilStopped(b)
 	})
-	f("collector cancels", "cancelled", func(b *bench, _ *flow.Lease) { b.renewal.Cancel = true; untilStopped(b) })
+	f("collector cancels", "cancelled", func(b *bench, _ *flow.Lease) {
+		b.onStart = func() { b.renewal.Cancel = true } // not before: a beat may come first
+		untilStopped(b)
+	})
 	f("collector forgot the lease", "lease_lost", func(b *bench, _ *flow.Lease) {
 		b.beatErr = vigil.Errorf(vigil.Conflict, "lease_over", "not yours")
 		untilStopped(b)
@@ -251,28 +266,6 @@ func TestRun_LetsAnActionFinishWhenItStops(t *testing.T) {
 		t.Errorf("report = %+v, want the action finished", rep)
 	}
 	next(t, stopped, "end of Run")
-}
-
-func TestRun_AFileStopsItFromTakingWork(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, t.TempDir())
-	if err := os.WriteFile(b.r.pauseFile(), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.start(t)
-	next(t, b.registered, "registration")
-	b.leases <- leaseOf("rem-1", 1)
-	select {
-	case rep := <-b.reports:
-		t.Fatalf("report = %+v while paused", rep)
-	case <-time.After(2 * lookForPause):
-	}
-	if err := os.Remove(b.r.pauseFile()); err != nil {
-		t.Fatal(err)
-	}
-	if rep := next(t, b.reports, "report after the pause"); !rep.OK {
-		t.Errorf("report = %+v, want a good run", rep)
-	}
 }
 
 func TestRun_ComesBackAfterTheCollectorWasAway(t *testing.T) {

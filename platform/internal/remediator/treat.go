@@ -64,12 +64,16 @@ func (r *Remediator) admit(ctx, kept context.Context, l flow.Lease) error {
 		return context.Cause(kept)
 	case err != nil:
 		return err
-	case r.paused():
-		return vigil.Errorf(vigil.Held, "paused", "paused by %s", r.pauseFile())
 	case ctx.Err() != nil:
 		return vigil.Errorf(vigil.Busy, "shutting_down", "the remediator is stopping")
 	}
-	return r.declare(kept, l)
+	if err := r.mayBegin(); err != nil {
+		return err
+	}
+	if err := r.declare(kept, l); err != nil {
+		return err
+	}
+	return r.mayBegin() // the file may have come while the collector was asked
 }
 
 // consent is how long the collector's answer may have been on its way when the
@@ -93,8 +97,8 @@ func (r *Remediator) declare(ctx context.Context, l flow.Lease) error {
 	}
 }
 
-// confirm asks again after an answer that was long in coming: a kill switch that
-// was engaged meanwhile must win.
+// confirm asks again after an answer that was long in coming: a brake that was
+// set meanwhile must win.
 func (r *Remediator) confirm(ctx context.Context, l flow.Lease) error {
 	asked := r.o.Now()
 	now, err := r.o.Collector.Heartbeat(ctx, l)
@@ -103,6 +107,8 @@ func (r *Remediator) confirm(ctx context.Context, l flow.Lease) error {
 		return err
 	case now.Cancel:
 		return vigil.Errorf(vigil.Held, "cancelled", "the collector asked to stop")
+	case now.Hold != "":
+		return vigil.Errorf(vigil.Held, "held", "%s", brief(now.Hold))
 	case took > consent:
 		return vigil.Errorf(vigil.Timeout, "consent_stale", "the collector's consent took %s", took.Round(time.Millisecond))
 	}

@@ -9,14 +9,15 @@
 // refuses, the state stays as it was.
 //
 // It promises that a target has at most one open remediation; that nothing is
-// started without a durable intent, under an engaged kill switch, on a sample
-// older than the last deed or under a policy that has changed since; that every
-// started attempt ends, if need be as unknown; that fence tokens only grow;
-// that a remediation ends as healed only when fresh samples say so; that no more
-// of a group is in treatment than its policy allows, and nothing starts there in a
-// storm; and that an episode which a person does not want treated is left alone.
-// What guards count (attempts, failures, breakers) is part of the change that is
-// counted, so that it survives kill -9; what is held or only shadowed moves none. Healing is
+// started without a durable intent, under an engaged kill switch, where a person
+// paused or maintains something, on a sample older than the last deed or under a
+// policy that has changed since; that every started attempt ends, if need be as
+// unknown; that fence tokens only grow; that a remediation ends as healed only
+// when fresh samples say so; that no more of a group is in treatment than its
+// policy allows, and nothing starts there in a storm; and that an episode which a
+// person does not want treated is left alone. What guards count (attempts,
+// failures, breakers) is part of the change that is counted, so that it survives
+// kill -9; what is held or only shadowed moves none. Healing is
 // triggered by the level: what is held is looked at again whenever the reason
 // may have ended, and old events are never replayed.
 //

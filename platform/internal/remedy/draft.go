@@ -36,6 +36,7 @@ type draft struct {
 
 func newDraft(s State, e Event, now time.Time) *draft {
 	s.give(new(byte))
+	s.brakes = s.brakes.At(now)
 	return &draft{
 		State: s, e: e, now: now,
 		waiting: maps.Clone(e.Waiting),

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"context"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 )
@@ -14,4 +15,10 @@ func (h *Healer) Homes() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.state.homes.len()
+}
+
+// Jump tells that the clock was set ahead, as Run does when it notices.
+func (h *Healer) Jump(ctx context.Context, ahead time.Duration) error {
+	_, err := h.do(ctx, Jumped{Ahead: ahead})
+	return err
 }

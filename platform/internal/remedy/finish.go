@@ -150,9 +150,13 @@ func (d *draft) unused(r *vigil.Remediation, by string, rep flow.Report) {
 		d.save(r)
 		return
 	}
+	why := vigil.BlockBackoff
+	if rep.Code == string(vigil.BlockPaused) { // by its host's pause file, of which its registration tells as well
+		why = vigil.BlockPaused
+	}
 	wait := min(max(d.now.Sub(r.PlannedAt), backoffMin), backoffMax)
 	d.block(r, &vigil.Hold{
-		Reason: vigil.BlockBackoff, RetryAt: d.now.Add(wait),
+		Reason: why, RetryAt: d.now.Add(wait),
 		Detail: fmt.Sprintf("%s did not start it (%s); tried again in %s", by, reason(rep), vigil.Duration(wait.Round(time.Millisecond))),
 	})
 }

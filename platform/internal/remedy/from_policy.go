@@ -2,7 +2,6 @@ package remedy
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ func (h *Healer) Run(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	var clocks clocks
-	jumped := false
+	var ahead time.Duration // how far the clock jumped, as long as that is not recorded
 	for {
 		var err error
 		select {
@@ -64,20 +63,28 @@ func (h *Healer) Run(ctx context.Context) error {
 		case b := <-h.observed:
 			err = h.weigh(ctx, b)
 		case at := <-tick.C:
-			if clocks.jumped(at, h.o.Now()) {
-				h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew")
-				jumped = true
+			ahead += clocks.jumped(at, h.o.Now())
+			if ahead, err = h.settle(ctx, ahead); err == nil {
+				err = h.Tick(ctx) // not before: a pause ends by the clock
 			}
-			if jumped { // until it is heard
-				_, err = h.do(ctx, Jumped{})
-				jumped = err != nil
-			}
-			err = errors.Join(err, h.Tick(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "healer step failed", "err", err)
 		}
 	}
+}
+
+// settle tells that the clock jumped, and returns how much of that is still to be
+// told.
+func (h *Healer) settle(ctx context.Context, ahead time.Duration) (time.Duration, error) {
+	if ahead == 0 {
+		return 0, nil
+	}
+	h.log.WarnContext(ctx, "the clock jumped, warm-up begins anew", "ahead", ahead)
+	if _, err := h.do(ctx, Jumped{Ahead: ahead}); err != nil {
+		return ahead, err
+	}
+	return 0, nil
 }
 
 // maxStep is how far the wall clock may move against the ticker between two
@@ -88,11 +95,16 @@ const maxStep = 5 * time.Second
 // wall clock, which people and protocols set.
 type clocks struct{ tick, wall time.Time }
 
-// jumped takes in one tick and reports whether the wall clock jumped before it.
-func (c *clocks) jumped(tick, wall time.Time) bool {
+// jumped takes in one tick and says how far ahead the wall clock jumped before
+// it; 0 if it did not.
+func (c *clocks) jumped(tick, wall time.Time) time.Duration {
 	was := *c
 	c.tick, c.wall = tick, wall.Round(0) // without its monotonic reading
-	return !was.tick.IsZero() && (c.wall.Sub(was.wall)-c.tick.Sub(was.tick)).Abs() > maxStep
+	ahead := c.wall.Sub(was.wall) - c.tick.Sub(was.tick)
+	if was.tick.IsZero() || ahead.Abs() <= maxStep {
+		return 0
+	}
+	return ahead
 }
 
 // weigh reads how services stand from a batch's service_up and service_pid

@@ -105,6 +105,7 @@ func (h *Healer) load(ctx context.Context) error {
 	}
 	next.signals, next.hands, next.homes, next.cancels = h.state.signals, h.state.hands, h.state.homes, h.state.cancels
 	next.surveys = h.state.surveys
+	next.resting = h.state.resting
 	h.state, h.foreign = next, false
 	return nil
 }

@@ -29,11 +29,11 @@ func (e Registered) apply(d *draft) {
 	}
 	h.SeenAt = d.now
 	d.hands.put(h.ID, h)
-	if slices.Equal(offers(was), offers(h)) {
-		return
+	if !slices.Equal(offers(was), offers(h)) {
+		d.house(was, h)
+		d.again(func(s signal) bool { return s.hold != nil && s.hold.Reason == vigil.BlockUnmanaged })
 	}
-	d.house(was, h)
-	d.again(func(s signal) bool { return s.hold != nil && s.hold.Reason == vigil.BlockUnmanaged })
+	d.rest(h)
 }
 
 // Polled says that a remediator asks for work. Its poll is among the event's
@@ -169,6 +169,9 @@ func (e Beat) apply(d *draft) {
 	d.out.Renewal.Grants = append([]vigil.Grant{}, act.Grants...)
 	d.beats.put(r.ID, d.now)
 	_, asked := d.cancels.get(r.ID)
+	if hold := guard.Check(guard.For(guard.Start), d.appeal(r), d.now); hold != nil {
+		d.out.Renewal.Hold = hold.Detail
+	}
 	d.out.Renewal.Cancel = asked || d.killSwitch.Engaged || d.now.After(overdue(r))
 }
 

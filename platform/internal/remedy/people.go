@@ -1,6 +1,8 @@
 package remedy
 
 import (
+	"time"
+
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/guard"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -32,6 +34,7 @@ func (e Wished) apply(d *draft) {
 	m, _ := d.targets.get(target.String())
 	req := guard.Request{
 		Manual: true, Guards: d.manual.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Brakes: d.brakes, Target: target, Resting: d.atRest(target),
 		Busy: d.occupant("", target, true), Deeds: m.Deeds, Denied: d.denied(runbook, 0),
 	}
 	if hold := d.ask(guard.Wish, req); hold != nil {
@@ -164,12 +167,23 @@ func (e Switched) apply(d *draft) {
 	d.killSwitch = to
 	d.out.Change.KillSwitch = &to
 	d.record(vigil.AuditRecord{By: to.By, Verb: verb, Object: "killswitch", Message: to.Reason})
-	held := func(h *vigil.Hold) bool { return h != nil && h.Reason == vigil.BlockKillSwitch }
 	if to.Engaged {
 		d.takeBack()
 		return
 	}
+	d.release(vigil.BlockKillSwitch)
+}
+
+// release looks again at what is held for one reason, now and not when it was
+// to be asked again.
+func (d *draft) release(reason vigil.BlockReason) {
+	held := func(h *vigil.Hold) bool { return h != nil && h.Reason == reason }
 	for _, id := range d.open.keys(func(r vigil.Remediation) bool { return r.State == vigil.Blocked && held(r.Hold) }) {
+		r, _ := d.edit(id)
+		now := *r.Hold
+		now.RetryAt = time.Time{}
+		r.Hold = &now
+		d.keep(r)
 		d.unblock(id)
 	}
 	d.again(func(s signal) bool { return held(s.hold) })

@@ -61,6 +61,7 @@ func (d *draft) appeal(r vigil.Remediation) guard.Request {
 	m, _ := d.targets.get(r.Target.String())
 	req := guard.Request{
 		Manual: r.Origin == vigil.FromPerson, Mode: vigil.Auto, Guards: r.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Brakes: d.brakes, Policy: r.Policy, Target: r.Target, Resting: d.atRest(r.Target),
 		Firing: true, SampleAt: d.now, PlannedAt: r.PlannedAt, Revision: r.Revision, Current: r.Revision, Deeds: m.Deeds,
 	}
 	if sig, ok := d.signalOf(r); ok {
@@ -107,7 +108,7 @@ func (d *draft) review(r *vigil.Remediation) bool {
 // recorded.
 func (d *draft) block(r *vigil.Remediation, hold *vigil.Hold) {
 	if was := r.Hold; r.State == vigil.Blocked && was != nil && was.Reason == hold.Reason {
-		if !was.RetryAt.Equal(hold.RetryAt) {
+		if !was.RetryAt.Equal(hold.RetryAt) || was.Detail != hold.Detail {
 			r.Hold = hold
 			d.keep(*r)
 		}

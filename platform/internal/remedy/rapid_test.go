@@ -98,6 +98,9 @@ func (h *history) check(t *rapid.T, body remedy.Body, out remedy.Effects) {
 		if starts && h.led.ks.Engaged && !lifted {
 			t.Fatalf("%T: %s under the kill switch", body, rec.Verb)
 		}
+		if starts {
+			h.checkBrakes(t, body, rec, out.Change)
+		}
 	}
 	for _, r := range out.Change.Remediations {
 		was, known := h.led.rows[r.ID]
@@ -106,6 +109,27 @@ func (h *history) check(t *rapid.T, body remedy.Body, out remedy.Effects) {
 		}
 		if r.State == vigil.Healed && r.Verification.Firing {
 			t.Fatalf("%T: %s healed while it fires", body, r.ID)
+		}
+	}
+}
+
+// checkBrakes sees that no brake should have kept a start from being made: none
+// that was durable before and is not taken away by the same change.
+func (h *history) checkBrakes(t *rapid.T, body remedy.Body, rec vigil.AuditRecord, c flow.Change) {
+	target, policy := mustTarget(rec.Target), ""
+	for _, r := range c.Remediations {
+		if r.ID == rec.Object {
+			policy = r.Policy
+		}
+	}
+	for id, p := range h.led.pauses {
+		if p.Covers(policy, target) && !slices.Contains(c.Brakes.Lifted, id) {
+			t.Fatalf("%T: %s of %s under pause %s", body, rec.Verb, rec.Target, id)
+		}
+	}
+	for name, w := range h.led.windows {
+		if w.Covers(policy, target) && !h.now.Before(w.From) && h.now.Before(w.Until) && !slices.Contains(c.Brakes.Removed, name) {
+			t.Fatalf("%T: %s of %s under maintenance %s", body, rec.Verb, rec.Target, name)
 		}
 	}
 }
@@ -230,12 +254,35 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		"switch": func(t *rapid.T) {
 			h.step(t, remedy.Switched{To: flow.KillSwitch{Engaged: rapid.IntRange(0, 2).Draw(t, "engaged") == 0, By: "ann"}}, poll(t))
 		},
+		"pause": func(t *rapid.T) {
+			p := vigil.Pause{Holder: rapid.SampledFrom([]string{"ann", "bob"}).Draw(t, "holder"), By: "ann", Reason: "r", Scope: aScope(t)}
+			h.step(t, remedy.Paused{Pause: p, For: secs(float64(rapid.IntRange(0, 30).Draw(t, "for")))}, poll(t))
+		},
+		"resume": func(t *rapid.T) {
+			h.step(t, remedy.Resumed{Who: rapid.SampledFrom([]string{"ann", "bob", "nobody"}).Draw(t, "who"), By: "ann"}, poll(t))
+		},
+		"maintain": func(t *rapid.T) {
+			w := vigil.Window{Name: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"), By: "ann", Scope: aScope(t), From: h.now.Add(secs(float64(rapid.IntRange(-5, 5).Draw(t, "from"))).D())}
+			h.step(t, remedy.MaintenanceSet{Window: w, For: secs(float64(rapid.IntRange(1, 30).Draw(t, "for")))}, poll(t))
+		},
+		"maintained": func(t *rapid.T) { h.step(t, remedy.MaintenanceRemoved{Name: "a", By: "ann"}, poll(t)) },
+		"jump": func(t *rapid.T) {
+			ahead := time.Duration(rapid.IntRange(-60, 60).Draw(t, "ahead")) * time.Second
+			h.now = h.now.Add(ahead)
+			h.step(t, remedy.Jumped{Ahead: ahead}, 0)
+		},
 		"tick": func(t *rapid.T) {
 			h.now = h.now.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "s")) * time.Second)
 			h.step(t, remedy.Ticked{}, poll(t))
 		},
 		"restart": func(*rapid.T) { h.restart() },
 	}
+}
+
+func aScope(t *rapid.T) vigil.Scope {
+	return rapid.SampledFrom([]vigil.Scope{
+		{}, {Policy: "slow"}, {Policy: "cpu-high"}, {Target: "service:web"}, {Target: "service:*@host-*"}, {Target: "host:host-2"},
+	}).Draw(t, "scope")
 }
 
 // drain lets time pass without any executor: whatever was started must end.

@@ -28,6 +28,9 @@ func (e Fired) apply(d *draft) {
 	d.signals.put(key, sig)
 	d.weather(e.Policy, e.Census)
 	if id, ok := d.trouble.get(key); ok {
+		if sig.fires() { // its judgement was told before, unless that could not be recorded
+			d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, reach: e.Reach, bad: true, value: e.Value})
+		}
 		d.unblock(id)
 	}
 	d.consider(key)
@@ -94,6 +97,7 @@ func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
 	m, _ := d.targets.get(target.String())
 	req := guard.Request{
 		Mode: d.mode(f.Policy), Guards: f.Policy.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Brakes: d.brakes, Policy: f.Policy.Name, Target: target, Resting: d.atRest(target),
 		Firing: sig.fires(), SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt, Reach: f.Reach, Lookback: f.Policy.Lookback.D(),
 		After: d.lastDeed(target), Revision: f.Policy.Revision, Current: f.Policy.Revision,
 		Would: would(f.Policy.Runbook, target), Unmanaged: unmanaged,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/platform/internal/guard/brake"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -55,6 +56,7 @@ type State struct {
 	open       shelf[vigil.Remediation] // by id: not final, or in limbo
 	targets    shelf[flow.TargetMemory] // by target
 	killSwitch flow.KillSwitch
+	brakes     brake.Set
 	busy       shelf[string] // target → the open remediation that occupies it
 	limbo      shelf[string] // target → the remediation that may still be running there
 	trouble    shelf[string] // policy|target → the open remediation that treats it
@@ -71,6 +73,7 @@ type State struct {
 	// Of this process: after a restart the world tells it again.
 	signals shelf[signal]           // policy|target → the firing episode
 	hands   shelf[vigil.Remediator] // by id
+	resting shelf[vigil.Remediator] // by id: those whose host's pause file has them begin nothing
 	homes   shelf[[]string]         // kind:name → the hosts that have it, in order
 	beats   shelf[time.Time]        // remediation → last sign of life of its executor
 	cancels shelf[string]           // remediation → who asked its running action to cancel
@@ -99,7 +102,7 @@ func (s signal) fires() bool {
 // no they keep their episode from being treated, and without a fresh sample they
 // count as in treatment for a while.
 func NewState(tenant string, started time.Time, manual Manual, fleet Fleet, t flow.Treatment, ended []vigil.Remediation) State {
-	s := State{tenant: tenant, started: started, manual: manual, fleet: fleet, killSwitch: t.KillSwitch}
+	s := State{tenant: tenant, started: started, manual: manual, fleet: fleet, killSwitch: t.KillSwitch, brakes: brake.New(t.Pauses, t.Windows)}
 	for _, m := range t.Guards {
 		s.memories.put(m.Of, m)
 	}

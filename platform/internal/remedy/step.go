@@ -38,6 +38,7 @@ type Effects struct {
 	Held        []vigil.BlockReason // why something is newly held, for the counters
 	Remediation string              // id of the remediation that a wish became
 	Renewal     flow.Renewal        // the answer to a heartbeat
+	Pause       vigil.Pause         // that a person set
 	Wait        bool                // the wish may go on when its target has been verified
 	Err         error               // the event's refusal; Change holds nonetheless
 }

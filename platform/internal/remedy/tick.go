@@ -12,6 +12,7 @@ import (
 type Ticked struct{}
 
 func (Ticked) apply(d *draft) {
+	d.endBrakes()
 	due := func(r vigil.Remediation) bool { return r.Open() && d.due(r) }
 	for _, id := range d.open.keys(due) {
 		r, _ := d.edit(id)
@@ -24,10 +25,14 @@ func (Ticked) apply(d *draft) {
 }
 
 // Jumped says that the clock was set: what looks bad or stale now may only be
-// dated wrong, so the picture has to settle as after a start.
-type Jumped struct{}
+// dated wrong, so the picture has to settle as after a start. No pause ends
+// sooner because of it.
+type Jumped struct{ Ahead time.Duration } // negative: the clock went back
 
-func (Jumped) apply(d *draft) { d.started = d.now }
+func (e Jumped) apply(d *draft) {
+	d.started = d.now
+	d.stretchPauses(e.Ahead)
+}
 
 // due reports whether time alone may move the remediation.
 func (d *draft) due(r vigil.Remediation) bool {

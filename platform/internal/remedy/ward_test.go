@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -45,19 +46,26 @@ type ledger struct {
 	targets map[string]flow.TargetMemory
 	guards  map[string]flow.GuardMemory
 	ks      flow.KillSwitch
+	pauses  map[string]vigil.Pause
+	windows map[string]vigil.Window
 	audit   []vigil.AuditRecord
 	applies int
 	broken  error // every write fails with it
 }
 
 func newLedger() *ledger {
-	return &ledger{rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, guards: map[string]flow.GuardMemory{}}
+	return &ledger{
+		rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, guards: map[string]flow.GuardMemory{},
+		pauses: map[string]vigil.Pause{}, windows: map[string]vigil.Window{},
+	}
 }
 
 func (l *ledger) LoadTreatment(context.Context) (flow.Treatment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := flow.Treatment{KillSwitch: l.ks}
+	t := flow.Treatment{
+		KillSwitch: l.ks, Pauses: slices.Collect(maps.Values(l.pauses)), Windows: slices.Collect(maps.Values(l.windows)),
+	}
 	for _, id := range l.order {
 		if l.rows[id].Open() {
 			t.Open = append(t.Open, l.rows[id])
@@ -102,9 +110,25 @@ func (l *ledger) Apply(ctx context.Context, c flow.Change) error {
 	if c.KillSwitch != nil {
 		l.ks = *c.KillSwitch
 	}
+	l.brake(c.Brakes)
 	l.audit = append(l.audit, c.Audit...)
 	l.applies++
 	return nil
+}
+
+func (l *ledger) brake(b flow.Brakes) {
+	for _, id := range b.Lifted {
+		delete(l.pauses, id)
+	}
+	for _, p := range b.Pauses {
+		l.pauses[p.ID] = p
+	}
+	for _, name := range b.Removed {
+		delete(l.windows, name)
+	}
+	for _, w := range b.Windows {
+		l.windows[w.Name] = w
+	}
 }
 
 func (l *ledger) check(c flow.Change) error {

@@ -36,13 +36,13 @@ func (db *DB) AuditFor(ctx context.Context, object string) ([]vigil.AuditRecord,
 	return recs, wrap(err, "list audit records of %s", object)
 }
 
-const auditColumns = `SELECT seq, at, principal, verb, object, target, from_state, to_state, message, detail, chain FROM audit`
+const auditColumns = `SELECT seq, tenant, at, principal, verb, object, target, from_state, to_state, message, detail, alg, chain FROM audit`
 
 func scanAudit(rows *sql.Rows) (vigil.AuditRecord, error) {
 	var r vigil.AuditRecord
 	var at int64
 	var detail []byte
-	err := rows.Scan(&r.Seq, &at, &r.By, &r.Verb, &r.Object, &r.Target, &r.From, &r.To, &r.Message, &detail, &r.Chain)
+	err := rows.Scan(&r.Seq, &r.Tenant, &at, &r.By, &r.Verb, &r.Object, &r.Target, &r.From, &r.To, &r.Message, &detail, &r.Alg, &r.Chain)
 	r.At = time.Unix(0, at).UTC()
 	if len(detail) > 0 {
 		r.Detail = json.RawMessage(detail)
@@ -58,17 +58,17 @@ func (db *DB) record(ctx context.Context, t *tx, rec vigil.AuditRecord) error {
 		rec.At = db.o.Now()
 	}
 	rec.At = time.Unix(0, rec.At.UnixNano()).UTC()
-	rec.Seq = t.w.tail.seq + 1
-	rec.Chain = ""
+	rec.Seq, rec.Tenant = t.w.tail.seq+1, db.o.Tenant
+	rec.Alg, rec.Chain = "", ""
 	if len(rec.Detail) == 0 {
 		rec.Detail = nil
 	}
-	link := db.o.Chain(t.w.tail.chain, rec)
+	alg, link := db.o.Chain(t.w.tail.chain, rec)
 	_, err := t.exec(ctx, `INSERT INTO audit
-		(seq, tenant, principal, at, verb, object, target, from_state, to_state, message, detail, chain)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		rec.Seq, db.o.Tenant, rec.By, rec.At.UnixNano(), rec.Verb, rec.Object, rec.Target, rec.From, rec.To,
-		rec.Message, []byte(rec.Detail), hex.EncodeToString(link))
+		(seq, tenant, principal, at, verb, object, target, from_state, to_state, message, detail, alg, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		rec.Seq, rec.Tenant, rec.By, rec.At.UnixNano(), rec.Verb, rec.Object, rec.Target, rec.From, rec.To,
+		rec.Message, []byte(rec.Detail), alg, hex.EncodeToString(link))
 	if err != nil {
 		return err
 	}

@@ -93,10 +93,12 @@ const (
 
 // Sweep deletes a few of the pages of blocks that are not live and of the
 // rows of the log up to logUpTo, the blocks themselves last, and then makes
-// the file smaller by a little. more says that there is more to do.
-func (db *DB) Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bool, err error) {
+// the file smaller by a little. rows is how many of the log it deleted, more
+// says that there is more to do.
+func (db *DB) Sweep(ctx context.Context, blocks []int64, logUpTo int64) (rows int64, more bool, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.sweepLog(ctx, logUpTo)
+		rows = n
 		for _, id := range blocks {
 			if err != nil || n >= sweepRows {
 				break
@@ -112,7 +114,7 @@ func (db *DB) Sweep(ctx context.Context, blocks []int64, logUpTo int64) (more bo
 		}
 		return err
 	})
-	return more, wrap(err, "sweep blocks")
+	return rows, more, wrap(err, "sweep blocks")
 }
 
 // shrink gives free pages back to the file system, if there are many.

@@ -39,14 +39,9 @@ func (n *number) UnmarshalJSON(b []byte) error {
 type (
 	decisionBody struct {
 		vigil.Decision
-		Value      number            `json:"value"`
-		Samples    []observationBody `json:"samples,omitempty"`
-		Calls      struct{}          `json:"calls,omitzero"` // kept aside, see transcripts.go
-		Transcript string            `json:"transcript,omitempty"`
-	}
-	observationBody struct {
-		Time  time.Time `json:"ts"`
-		Value number    `json:"value"`
+		Value      number   `json:"value"`
+		Calls      struct{} `json:"calls,omitzero"` // kept aside, see transcripts.go
+		Transcript string   `json:"transcript,omitempty"`
 	}
 	episodeBody struct {
 		vigil.Episode
@@ -64,11 +59,7 @@ type (
 )
 
 func encodeDecision(d vigil.Decision, transcript string) (string, error) {
-	b := decisionBody{Decision: d, Value: number(d.Value), Transcript: transcript}
-	for _, o := range d.Samples {
-		b.Samples = append(b.Samples, observationBody{o.Time, number(o.Value)})
-	}
-	return encode(b)
+	return encode(decisionBody{Decision: d, Value: number(d.Value), Transcript: transcript})
 }
 
 func decodeDecision(s string) (vigil.Decision, error) {
@@ -79,9 +70,6 @@ func decodeDecision(s string) (vigil.Decision, error) {
 func (b decisionBody) decision() vigil.Decision {
 	d := b.Decision
 	d.Value = float64(b.Value)
-	for _, o := range b.Samples {
-		d.Samples = append(d.Samples, vigil.Observation{Time: o.Time, Value: float64(o.Value)})
-	}
 	return d
 }
 

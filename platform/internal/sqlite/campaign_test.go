@@ -28,6 +28,7 @@ type campaign struct {
 	acked   []int      // ascending; those that retention may have taken are dropped
 	ended   bool       // the disk is gone: what is acknowledged now never was
 	crossed metrics.Stats
+	folded  int64 // times the write-ahead log was folded
 }
 
 const (
@@ -72,14 +73,16 @@ func (c *campaign) begin() {
 	c.ended = false
 }
 
-// note adds up what a store did.
-func (c *campaign) note(s metrics.Stats) {
+// note adds up what a store and its database did.
+func (c *campaign) note(s metrics.Stats, folded int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.crossed.Sealed += s.Sealed
+	c.crossed.Cut += s.Cut
 	c.crossed.Merged += s.Merged
 	c.crossed.Swept += s.Swept
 	c.crossed.Trimmed += s.Trimmed
+	c.folded += folded
 }
 
 // small are the options of a store that does everything at every chance.
@@ -95,7 +98,7 @@ func (c *campaign) live(ctx context.Context, db *DB, rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	defer func() { c.note(s.Stats()) }()
+	defer func() { c.note(s.Stats(), db.Checkpoints()) }()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -254,8 +257,9 @@ func campaignPath(dir string) string { return filepath.Join(dir, "vigil.db") }
 func (c *campaign) wantCrossed(t *testing.T) {
 	t.Helper()
 	s := c.crossed
-	t.Logf("crossed: %d seals, %d merges, %d blocks swept, %d trimmed", s.Sealed, s.Merged, s.Swept, s.Trimmed)
-	if s.Sealed == 0 || s.Merged == 0 || s.Swept == 0 || s.Trimmed == 0 {
-		t.Error("the campaign did not cross all of sealing, merging, sweeping and trimming")
+	t.Logf("crossed: %d seals, %d rows of the log deleted, %d merges, %d blocks swept, %d trimmed, %d checkpoints",
+		s.Sealed, s.Cut, s.Merged, s.Swept, s.Trimmed, c.folded)
+	if min(s.Sealed, s.Cut, s.Merged, s.Swept, s.Trimmed, c.folded) == 0 {
+		t.Error("the campaign did not cross all of sealing, deleting of the log, merging, sweeping, retention and checkpoints")
 	}
 }

@@ -9,8 +9,9 @@ import (
 
 // The WAL is folded back into the database by the writer itself, between
 // commits: nobody else does, so a checkpoint never races a write. It prefers
-// quiet moments and insists when the WAL grows. Frames are 4 KiB pages.
+// quiet moments and insists when the WAL grows.
 const (
+	frameBytes  = 4 << 10 // a page; what a frame has besides is little
 	idleAfter   = 250 * time.Millisecond
 	quietFrames = 256       // 1 MiB: worth folding when nothing else is to do
 	loudFrames  = 4096      // 16 MiB: fold even under load

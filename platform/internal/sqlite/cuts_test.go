@@ -46,7 +46,7 @@ func (c *campaign) cutLife(t *testing.T, dir string, rng *rand.Rand, weaken func
 		dark()
 	})
 	defer power.unplug(dir)
-	db, err := Open(context.WithoutCancel(ctx), campaignPath(dir), Options{vfs: "powercut", foldAbove: 8})
+	db, err := Open(context.WithoutCancel(ctx), campaignPath(dir), Options{vfs: "powercut", WALBytes: 8 * frameBytes})
 	if err != nil {
 		return "", err
 	}
@@ -75,8 +75,7 @@ func TestPowerCut_LosesNothingThatWasAcknowledged(t *testing.T) {
 	for i := range cuts {
 		var err error
 		if i%50 == 49 { // the first steps of a database are cut too
-			crossed := c.crossed
-			c, dir = &campaign{crossed: crossed}, t.TempDir()
+			c, dir = &campaign{crossed: c.crossed, folded: c.folded}, t.TempDir()
 		}
 		if dir, err = c.cutLife(t, dir, rng, func(*platter, *DB) {}); err != nil {
 			t.Fatalf("life %d: %v", i, err)

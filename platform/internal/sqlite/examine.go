@@ -15,7 +15,7 @@ import (
 // Decoders read what rows hold; they find damage by its checksum.
 type Decoders struct {
 	Log  func(row flow.LogRow, yield func(series uint64, ts int64, v float64) bool) error
-	Page func(data []byte, checksum uint32, yield func(series uint64, ts int64, v float64) bool) error
+	Page func(page flow.Page, yield func(series uint64, ts int64, v float64) bool) error
 }
 
 // Health is what was found when all of a database was looked at.
@@ -103,7 +103,7 @@ func (db *DB) examineBlock(ctx context.Context, b flow.Block, d Decoders, h *Hea
 	}
 	h.Blocks++
 	for _, ref := range refs {
-		data, sum, err := db.Page(ctx, ref.ID)
+		page, err := db.Page(ctx, ref)
 		if vigil.CodeOf(err) == "page_missing" {
 			continue
 		}
@@ -111,7 +111,7 @@ func (db *DB) examineBlock(ctx context.Context, b flow.Block, d Decoders, h *Hea
 			return err
 		}
 		n, outside := 0, false
-		err = d.Page(data, sum, func(series uint64, ts int64, _ float64) bool {
+		err = d.Page(page, func(series uint64, ts int64, _ float64) bool {
 			n++
 			outside = outside || series < ref.MinSeries || series > ref.MaxSeries || ts < ref.MinTime || ts > ref.MaxTime
 			return true

@@ -35,7 +35,7 @@ func TestBitFlip_NeverBecomesData(t *testing.T) {
 	t.Logf("replay: VIGIL_SEED=%d VIGIL_FLIPS=%d go test -run TestBitFlip ./platform/internal/sqlite", seed, flips)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	c, dir, image := &campaign{}, t.TempDir(), t.TempDir()
-	db, err := Open(t.Context(), campaignPath(dir), Options{foldAbove: 200})
+	db, err := Open(t.Context(), campaignPath(dir), Options{WALBytes: 200 * frameBytes})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,18 @@ type history struct {
 	series func() (map[uint64]seriesText, error)
 	sealed func(minTime, maxTime int64) (pages []numberedPage, logFrom int64, err error)
 	page   func(*logWalk) ([]numberedRow, error)
-	load   func(page int64) (data []byte, checksum uint32, err error)
+	load   func(flow.PageRef) (flow.Page, error)
 	decode func(flow.LogRow, func(series uint64, ts int64, v float64) bool) error
-	unpack func(data []byte, checksum uint32, yield func(series uint64, ts int64, v float64) bool) error
+	unpack func(page flow.Page, yield func(series uint64, ts int64, v float64) bool) error
 }
 
 // numberedPage is a page with the number of the samples before it. Blocks hold
 // fewer samples than the log did, because duplicates are gone, so no number is
 // given twice.
-type numberedPage struct{ id, first int64 }
+type numberedPage struct {
+	flow.PageRef
+	first int64
+}
 
 // seriesText is a series as the columns show it.
 type seriesText struct{ name, labels string }
@@ -34,7 +37,7 @@ func newHistory(ctx context.Context, db *DB, o QueryOptions) history {
 		noted:  new(error),
 		decode: o.DecodeLog,
 		unpack: o.DecodePage,
-		load:   func(page int64) ([]byte, uint32, error) { return db.Page(ctx, page) },
+		load:   func(ref flow.PageRef) (flow.Page, error) { return db.Page(ctx, ref) },
 		sealed: func(minTime, maxTime int64) ([]numberedPage, int64, error) {
 			return db.sealedBetween(ctx, minTime, maxTime)
 		},
@@ -91,7 +94,7 @@ func (db *DB) sealedBetween(ctx context.Context, minTime, maxTime int64) (out []
 		first := b.First
 		for _, r := range refs {
 			if r.MinTime <= maxTime && r.MaxTime >= minTime {
-				out = append(out, numberedPage{r.ID, first})
+				out = append(out, numberedPage{r, first})
 			}
 			first += int64(r.Samples)
 		}
@@ -110,13 +113,13 @@ func (h history) samplesOf(r numberedRow, minTime, maxTime int64, buf []sampleRo
 
 // samplesIn decodes a page within a time range into buf.
 func (h history) samplesIn(p numberedPage, minTime, maxTime int64, buf []sampleRow) ([]sampleRow, error) {
-	data, sum, err := h.load(p.id)
+	page, err := h.load(p.PageRef)
 	if err != nil {
 		return nil, err
 	}
 	rows, yield := collecting(p.first, minTime, maxTime, buf)
-	if err := h.unpack(data, sum, yield); err != nil {
-		return nil, damaged(err, "page %d of history", p.id)
+	if err := h.unpack(page, yield); err != nil {
+		return nil, damaged(err, "page %d of history", p.ID)
 	}
 	return *rows, nil
 }

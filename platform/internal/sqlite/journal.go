@@ -27,19 +27,38 @@ func (db *DB) AppendLog(ctx context.Context, g flow.LogGroup) error {
 				return err
 			}
 		}
+		for _, id := range g.Seen {
+			if _, err := t.exec(ctx, `UPDATE series SET seen = max(seen, ?) WHERE id = ?`, g.MaxTime, int64(id)); err != nil {
+				return err
+			}
+		}
 		return db.insertLog(ctx, t, g)
 	})
 	return wrap(err, "append %d samples", g.Samples)
 }
 
 func (db *DB) insertSeries(ctx context.Context, t *tx, s flow.SeriesRow, labels string) error {
-	changed, err := t.exec(ctx, `INSERT INTO series (id, tenant, name, labels) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET id = id WHERE name = excluded.name AND labels = excluded.labels`,
-		int64(s.ID), db.o.Tenant, s.Meta.Name, labels)
+	changed, err := t.exec(ctx, `INSERT INTO series (id, tenant, name, labels, seen) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET seen = max(seen, excluded.seen) WHERE name = excluded.name AND labels = excluded.labels`,
+		int64(s.ID), db.o.Tenant, s.Meta.Name, labels, s.Seen)
 	if err == nil && changed == 0 {
 		return vigil.Errorf(vigil.Internal, "series_id_reused", "series %d has another name on disk than %s", s.ID, s.Meta)
 	}
 	return err
+}
+
+// ForgetSeries deletes series. Blocks may still hold samples of them, which are
+// past retention and nobody's.
+func (db *DB) ForgetSeries(ctx context.Context, ids []uint64) error {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		for _, id := range ids {
+			if _, err := t.exec(ctx, `DELETE FROM series WHERE id = ?`, int64(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap(err, "forget %d series", len(ids))
 }
 
 func (db *DB) insertLog(ctx context.Context, t *tx, g flow.LogGroup) error {
@@ -80,7 +99,7 @@ func (db *DB) EachSeries(ctx context.Context, fn func(flow.SeriesRow) error) err
 			n++
 			after = int64(s.ID)
 			return fn(s)
-		}, `SELECT id, name, labels FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, listMax)
+		}, `SELECT id, name, labels, seen FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, listMax)
 		if err != nil {
 			return wrap(err, "read series")
 		}
@@ -93,7 +112,7 @@ func scanSeries(rows *sql.Rows) (flow.SeriesRow, error) {
 	var id int64
 	var labels string
 	var s flow.SeriesRow
-	if err := rows.Scan(&id, &s.Meta.Name, &labels); err != nil {
+	if err := rows.Scan(&id, &s.Meta.Name, &labels, &s.Seen); err != nil {
 		return s, err
 	}
 	s.ID = uint64(id)

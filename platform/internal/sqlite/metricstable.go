@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite/vtab"
@@ -130,7 +131,15 @@ func (c *metricsCursor) step() (more bool, err error) {
 	default:
 		return false, nil
 	}
+	c.buf = slices.DeleteFunc(c.buf, c.forgotten)
 	return true, err
+}
+
+// forgotten reports whether a sample belongs to no series any more: it is past
+// retention, and its block is not.
+func (c *metricsCursor) forgotten(r sampleRow) bool {
+	_, known := c.series[r.series]
+	return !known
 }
 
 // Next moves to the next sample.

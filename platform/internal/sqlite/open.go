@@ -21,13 +21,15 @@ type Options struct {
 	ReadOnly bool   // no writer, no migration: for a look while another process serves
 
 	// Chain extends the audit chain: the new link over the link before (nil for
-	// the first) and a record whose Seq and At are set. Without it records
-	// carry no chain.
-	Chain func(prev []byte, r vigil.AuditRecord) []byte
-	Now   func() time.Time // when an audit record names no time
+	// the first) and a record that is as it will be stored, and how it was made.
+	// Without it records carry no chain.
+	Chain func(prev []byte, r vigil.AuditRecord) (alg string, link []byte)
+	Tip   func(seq int64, link []byte) // hears of the newest audit record once it is on disk; must not block
+	Now   func() time.Time             // when an audit record names no time
 
-	vfs       string // tests inject faults below SQLite
-	foldAbove int    // tests fold the write-ahead log at every commit with more frames than this
+	WALBytes int64 // of the write-ahead log, which is folded when it has more: 16 MiB
+
+	vfs string // tests inject faults below SQLite
 }
 
 // DB is one tenant's database.
@@ -65,7 +67,10 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now //nolint:forbidigo // what Options.Now is without one
 	}
 	if o.Chain == nil {
-		o.Chain = func([]byte, vigil.AuditRecord) []byte { return nil }
+		o.Chain = func([]byte, vigil.AuditRecord) (string, []byte) { return "", nil }
+	}
+	if o.Tip == nil {
+		o.Tip = func(int64, []byte) {}
 	}
 	return o
 }
@@ -125,7 +130,7 @@ func (db *DB) openWriter(ctx context.Context) error {
 	}
 	w := &writer{
 		log: db.o.Log, health: newHealth(), queue: make(chan *op, queueSize), done: make(chan struct{}),
-		conn: conn, stmts: map[string]*sql.Stmt{}, foldAbove: db.o.foldAbove,
+		conn: conn, stmts: map[string]*sql.Stmt{}, tip: db.o.Tip, foldAbove: int(db.o.WALBytes / frameBytes),
 	}
 	if err := w.readTail(ctx); err != nil {
 		return errors.Join(err, conn.Close())

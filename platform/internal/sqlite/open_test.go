@@ -115,6 +115,22 @@ func TestAudit_CannotBeRewritten(t *testing.T) {
 	}
 }
 
+func TestBrakes_UnreadableMeansInForce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	closeDB(t, open(t, path))
+	execSQL(t, path, `INSERT INTO pauses (id, body) VALUES ('pause-1', '{"expires": "yest')`)
+	execSQL(t, path, `INSERT INTO maintenance (name, body) VALUES ('weekly', '[]')`)
+	got, err := open(t, path).LoadTreatment(t.Context())
+	must(t, err)
+	if p := got.Pauses[0]; p.ID != "pause-1" || p.Scope != (vigil.Scope{}) || !p.Expires.IsZero() {
+		t.Errorf("pause = %+v, want one of everything that nothing but a person ends", p)
+	}
+	if w := got.Windows[0]; w.Name != "weekly" || w.Scope != (vigil.Scope{}) || w.Cron != "" || !w.Until.IsZero() {
+		t.Errorf("window = %+v, want one of everything without an end", w)
+	}
+}
+
 func TestKillSwitch_UnreadableMeansEngaged(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "vigil.db")

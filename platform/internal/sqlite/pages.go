@@ -19,6 +19,9 @@ func (db *DB) Pages(ctx context.Context, block int64, within flow.PageRef) ([]fl
 		if err != nil {
 			return nil, wrap(err, "find pages of block %d", block)
 		}
+		for i := range some {
+			some[i].Block = block
+		}
 		if refs = append(refs, some...); len(some) > 0 {
 			after = some[len(some)-1].ID
 		}
@@ -38,14 +41,17 @@ func scanPageRef(rows *sql.Rows) (r flow.PageRef, err error) {
 	return r, err
 }
 
-// Page returns the bytes of a page as the disk gave them, and the checksum
-// they should have.
-func (db *DB) Page(ctx context.Context, id int64) (data []byte, checksum uint32, err error) {
-	found, err := db.one(ctx, []any{&data, &checksum}, `SELECT data, checksum FROM pages WHERE id = ?`, id)
+// Page returns a page as the disk gave it, with the checksum that it and what
+// it was found by should have.
+func (db *DB) Page(ctx context.Context, ref flow.PageRef) (flow.Page, error) {
+	p := flow.Page{PageRef: ref}
+	var sum int64
+	found, err := db.one(ctx, []any{&p.Data, &sum}, `SELECT data, checksum FROM pages WHERE id = ?`, ref.ID)
 	if err == nil && !found {
-		err = vigil.Errorf(vigil.Internal, "page_missing", "page %d is not there", id)
+		err = vigil.Errorf(vigil.Internal, "page_missing", "page %d is not there", ref.ID)
 	}
-	return data, checksum, wrap(err, "read page %d", id)
+	p.Checksum = uint64(sum)
+	return p, wrap(err, "read page %d", ref.ID)
 }
 
 // MeasureLog returns the run of rows after a row that holds about so many

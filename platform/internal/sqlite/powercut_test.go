@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/techmedaddy/vigil/platform/internal/sqlite/faultdisk"
 )
 
 // sector is what a disk writes whole.
@@ -19,7 +21,7 @@ const sector = 512
 // has made sure of, and what was written since. Files of one directory are one
 // disk, so tests beside each other do not meet. Real files are never synced.
 type powered struct {
-	shims *shims
+	fs *faultdisk.FS // kept: C memory points into it
 
 	mu    sync.Mutex
 	disks map[string]*platter // by directory; guarded by mu
@@ -27,7 +29,10 @@ type powered struct {
 
 var thePower = sync.OnceValue(func() *powered {
 	p := &powered{disks: map[string]*platter{}}
-	p.shims = registerVFS("powercut", p)
+	var err error
+	if p.fs, err = faultdisk.Register("powercut", p, false); err != nil {
+		panic(err)
+	}
 	return p
 })
 
@@ -91,7 +96,8 @@ func (p *powered) on(path string, do func(*platter, *cutFile)) {
 	do(d, f)
 }
 
-func (p *powered) opened(path string) {
+// Opened is what SQLite does to a file.
+func (p *powered) Opened(path string) {
 	p.on(path, func(_ *platter, f *cutFile) {
 		if f.gone {
 			*f = cutFile{}
@@ -99,7 +105,8 @@ func (p *powered) opened(path string) {
 	})
 }
 
-func (p *powered) write(path string, data []byte, off int64) (int, int32) {
+// Write is what SQLite does to a file.
+func (p *powered) Write(path string, data []byte, off int64) (int, int32) {
 	p.on(path, func(d *platter, f *cutFile) {
 		f.pending = append(f.pending, change{off, append([]byte{}, data...)})
 		d.tick()
@@ -107,14 +114,16 @@ func (p *powered) write(path string, data []byte, off int64) (int, int32) {
 	return len(data), lib.SQLITE_OK
 }
 
-func (p *powered) truncate(path string, size int64) {
+// Truncate is what SQLite does to a file.
+func (p *powered) Truncate(path string, size int64) {
 	p.on(path, func(d *platter, f *cutFile) {
 		f.pending = append(f.pending, change{off: size})
 		d.tick()
 	})
 }
 
-func (p *powered) sync(path string) (pretend bool, rc int32) {
+// Sync is what SQLite does to a file.
+func (p *powered) Sync(path string) (pretend bool, rc int32) {
 	p.on(path, func(d *platter, f *cutFile) {
 		d.tick()
 		if d.lies {
@@ -131,8 +140,8 @@ func (p *powered) sync(path string) (pretend bool, rc int32) {
 	return true, lib.SQLITE_OK
 }
 
-// removed leaves a name that may come back until the directory is synced.
-func (p *powered) removed(path string) {
+// Removed leaves a name that may come back until the directory is synced.
+func (p *powered) Removed(path string) {
 	p.on(path, func(_ *platter, f *cutFile) { f.gone = true })
 }
 

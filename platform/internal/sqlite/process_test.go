@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("SQLITE_TEST_ROLE") {
 	case "lock":
 		os.Exit(playLock(dir))
+	case "leaky":
+		os.Exit(playLeakyLock(dir))
 	case "writer":
 		os.Exit(playWriter(dir))
 	case "small":
@@ -88,6 +91,42 @@ func TestLockDir_RefusesASecondProcess(t *testing.T) {
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	unlock, err = sqlite.LockDir(dir)
+	must(t, err)
+	must(t, unlock())
+}
+
+// playLeakyLock takes the lock and dies while a child still holds its files, as
+// one that was killed between fork and exec does.
+func playLeakyLock(dir string) int {
+	if _, err := sqlite.LockDir(dir); err != nil {
+		return 1
+	}
+	open, _ := filepath.Glob("/proc/self/fd/*")
+	for _, fd := range open {
+		if to, err := os.Readlink(fd); err != nil || to != filepath.Join(dir, "lock") {
+			continue
+		}
+		n, err := strconv.Atoi(filepath.Base(fd))
+		if err != nil {
+			return 1
+		}
+		heir := exec.CommandContext(context.Background(), "sleep", "0.2")
+		heir.ExtraFiles = []*os.File{os.NewFile(uintptr(n), "lock")}
+		if heir.Start() == nil {
+			return 0
+		}
+	}
+	return 1
+}
+
+func TestLockDir_WaitsForTheFilesOfAProcessThatDied(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("looks for an open file in /proc")
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	must(t, child(t, "leaky", dir).Run())
+	unlock, err := sqlite.LockDir(dir)
 	must(t, err)
 	must(t, unlock())
 }

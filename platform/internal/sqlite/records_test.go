@@ -33,7 +33,7 @@ func TestAudit_ChainGoesOnAfterReopen(t *testing.T) {
 	var prev []byte
 	for i, r := range recs {
 		plain := r
-		plain.Chain = ""
+		plain.Alg, plain.Chain = "", ""
 		prev = link(prev, plain)
 		if got := hex.EncodeToString(prev); got != r.Chain || r.Seq != int64(i+1) {
 			t.Errorf("record %d: seq %d chain %.8s, want seq %d chain %.8s", i, r.Seq, r.Chain, i+1, got)
@@ -102,6 +102,7 @@ func TestApply_WholeOrNotAtAll(t *testing.T) {
 		Remediations: []vigil.Remediation{remediation("rem-1", "service:web", vigil.Planned, 1)},
 		Targets:      []flow.TargetMemory{{Target: web, Fence: 6, Updated: noon()}},
 		KillSwitch:   &flow.KillSwitch{Engaged: true},
+		Brakes:       flow.Brakes{Pauses: []vigil.Pause{{ID: "pause-1"}}},
 		Audit:        []vigil.AuditRecord{record("remediation.planned", "rem-1")},
 	})
 	wantCode(t, err, "fence_stale")
@@ -109,7 +110,7 @@ func TestApply_WholeOrNotAtAll(t *testing.T) {
 	must(t, err)
 	recs, err := db.Audit(t.Context(), 0, 10)
 	must(t, err)
-	if len(got.Open) != 0 || got.KillSwitch.Engaged || len(recs) != 0 || got.Targets[0].Fence != 7 {
+	if len(got.Open) != 0 || got.KillSwitch.Engaged || len(got.Pauses) != 0 || len(recs) != 0 || got.Targets[0].Fence != 7 {
 		t.Errorf("half a change was stored: %+v %+v", got, recs)
 	}
 }
@@ -136,12 +137,21 @@ func TestLoadTreatment_SurvivesReopen(t *testing.T) {
 			{Of: "policy:cpu-high", FullAt: noon(), Failed: []flow.FailedAction{{Action: "restart-service", Target: r.Target, At: noon()}}},
 		},
 		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann", At: noon()},
+		Pauses:     []vigil.Pause{{ID: "pause-1", Holder: "ann", By: "local", Reason: "r", Scope: vigil.Scope{Target: "host:db-2"}, At: noon(), Expires: noon()}},
+		Windows:    []vigil.Window{{Name: "weekly", By: "local", Cron: "0 2 * * SUN", Duration: 5, TZ: "Europe/Berlin", At: noon()}},
 	}
 	must(t, db.Apply(t.Context(), flow.Change{
 		Remediations: []vigil.Remediation{r, remediation("rem-0", "service:web", vigil.Healed, 1)},
 		Targets:      want.Targets, Guards: append(want.Guards, flow.GuardMemory{Of: "tenant", FullAt: noon()}), KillSwitch: &want.KillSwitch,
+		Brakes: flow.Brakes{
+			Pauses:  append(want.Pauses, vigil.Pause{ID: "pause-0", Reason: "lifted"}),
+			Windows: append(want.Windows, vigil.Window{Name: "gone"}),
+		},
 	}))
-	must(t, db.Apply(t.Context(), flow.Change{Guards: []flow.GuardMemory{{Of: "tenant"}}})) // forgotten
+	must(t, db.Apply(t.Context(), flow.Change{
+		Guards: []flow.GuardMemory{{Of: "tenant"}}, // forgotten
+		Brakes: flow.Brakes{Lifted: []string{"pause-0"}, Removed: []string{"gone"}},
+	}))
 	closeDB(t, db)
 	got, err := open(t, path).LoadTreatment(t.Context())
 	must(t, err)

@@ -27,6 +27,9 @@ func (db *DB) LoadTreatment(ctx context.Context) (flow.Treatment, error) {
 	if t.Guards, err = list(ctx, db, scanGuard, `SELECT name, body FROM guards ORDER BY name`); err != nil {
 		return t, wrap(err, "list what guards remember")
 	}
+	if t.Pauses, t.Windows, err = db.brakes(ctx); err != nil {
+		return t, err
+	}
 	t.KillSwitch, err = db.killSwitch(ctx)
 	return t, wrap(err, "read kill switch")
 }
@@ -76,6 +79,9 @@ func (db *DB) Apply(ctx context.Context, c flow.Change) error {
 			return err
 		}
 		if err := db.applyKillSwitch(ctx, t, c.KillSwitch); err != nil {
+			return err
+		}
+		if err := db.applyBrakes(ctx, t, c.Brakes); err != nil {
 			return err
 		}
 		return db.records(ctx, t, c.Audit)

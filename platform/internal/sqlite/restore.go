@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,6 +32,8 @@ type RestoreOptions struct {
 	Now      time.Time
 	Check    Decoders
 	Record   Options // how the audit record of the restore is made
+	Detail   json.RawMessage
+	Admit    func(context.Context, *DB) error // is asked before that record is made; nil: go on
 	Progress Progress
 }
 
@@ -121,12 +124,17 @@ func prepareCopy(ctx context.Context, file, to string, o RestoreOptions) (h Heal
 	if err := h.Err(); err != nil {
 		return h, err
 	}
+	if o.Admit != nil {
+		if err := o.Admit(ctx, db); err != nil {
+			return h, err
+		}
+	}
 	return h, wrap(db.write(ctx, func(ctx context.Context, t *tx) error {
 		if _, err := t.exec(ctx, `UPDATE targets SET fence = fence + ?`, fenceGap); err != nil {
 			return err
 		}
 		return db.record(ctx, t, vigil.AuditRecord{
-			At: o.Now, By: "local", Verb: "storage.restored", Object: "database", Message: "restored from a backup",
+			At: o.Now, By: "local", Verb: "storage.restored", Object: "database", Message: "restored from a backup", Detail: o.Detail,
 		})
 	}), "note the restore")
 }

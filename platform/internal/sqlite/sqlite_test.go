@@ -25,7 +25,9 @@ func link(prev []byte, r vigil.AuditRecord) []byte {
 	return sum[:]
 }
 
-func options() sqlite.Options { return sqlite.Options{Chain: link, Now: noon} }
+func options() sqlite.Options {
+	return sqlite.Options{Now: noon, Chain: func(prev []byte, r vigil.AuditRecord) (string, []byte) { return "test", link(prev, r) }}
+}
 
 func open(t testing.TB, path string) *sqlite.DB {
 	t.Helper()

@@ -23,7 +23,7 @@ type QueryOptions struct {
 	// false. Without it there is no table metrics.
 	DecodeLog func(row flow.LogRow, yield func(series uint64, ts int64, v float64) bool) error
 	// DecodePage reads a page of sealed history in the same way.
-	DecodePage func(data []byte, checksum uint32, yield func(series uint64, ts int64, v float64) bool) error
+	DecodePage func(page flow.Page, yield func(series uint64, ts int64, v float64) bool) error
 	Limit      int           // rows; 0 means 100,000, more is an error and never a silent cut
 	Timeout    time.Duration // 0 means 10 s
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	lib "modernc.org/sqlite/lib"
@@ -40,7 +41,31 @@ func (c *campaign) script(t *testing.T, db *DB) {
 	}
 	stop()
 	<-done
-	c.note(s.Stats())
+	c.note(s.Stats(), db.Checkpoints())
+}
+
+// fill appends n batches that stay in the log.
+func (c *campaign) fill(t *testing.T, db *DB, n int) {
+	t.Helper()
+	s, err := metrics.Open(t.Context(), metrics.Disk{Journal: db, Archive: db, Past: db}, metrics.Options{Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = s.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	for range n {
+		first := c.take(120)
+		b, err := campaignBatch(s, first, 120, c.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Append(t.Context(), b) == nil {
+			c.ack(first, 120)
+		}
+	}
 }
 
 // Whichever sync or write the disk refuses, once or for good, while samples are
@@ -49,7 +74,7 @@ func (c *campaign) script(t *testing.T, db *DB) {
 // VIGIL_SWEEP=1 takes every point, otherwise every 23rd.
 func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:paralleltest // owns the faults
 	f := theFaults()
-	defer f.heal()
+	defer f.Heal()
 	stride := int64(envNumber(t, "VIGIL_SWEEP", 23))
 	all := &campaign{}
 	for name, fault := range map[string]struct {
@@ -66,20 +91,20 @@ func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:par
 		points := 0
 		for n := int64(1); ; n += stride {
 			c, path := &campaign{}, campaignPath(t.TempDir())
-			db, err := Open(t.Context(), path, Options{vfs: "faults", foldAbove: 64})
+			db, err := Open(t.Context(), path, Options{vfs: "faults", WALBytes: 64 * frameBytes})
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.rc.Store(fault.rc)
-			f.sticky.Store(fault.sticky)
+			f.RC.Store(fault.rc)
+			f.Sticky.Store(fault.sticky)
 			if fault.sync {
-				f.syncIn.Store(n)
+				f.SyncIn.Store(n)
 			} else {
-				f.writeIn.Store(n)
+				f.WriteIn.Store(n)
 			}
 			c.script(t, db)
-			met := f.met.Load()
-			f.heal()
+			met := f.Met.Load()
+			f.Heal()
 			if met && fault.rc == lib.SQLITE_FULL && db.w.health.refusal() != nil {
 				t.Errorf("%s at %d: a full disk is the end: %v", name, n, db.w.health.refusal())
 			}
@@ -97,7 +122,7 @@ func TestFault_AnyRefusedWriteOfHistoryLosesNothing(t *testing.T) { //nolint:par
 			if err != nil || v.lost > 0 || len(v.wrong) > 0 {
 				t.Errorf("%s at %d: %+v, %v", name, n, v, err)
 			}
-			all.note(c.crossed)
+			all.note(c.crossed, c.folded)
 			if points++; !met {
 				break
 			}

@@ -16,7 +16,7 @@ import (
 func TestWAL_StaysBoundedUnderOverlappingReaders(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "vigil.db")
-	db, err := Open(t.Context(), path, Options{foldAbove: 32}) // readers are waited for from 512 frames, 2 MiB
+	db, err := Open(t.Context(), path, Options{WALBytes: 32 * frameBytes}) // readers are waited for from 512 frames, 2 MiB
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type writer struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // prepared once; as many as there are statements in this package
 	tail  tail
+	tip   func(seq int64, link []byte) // is told of each new end of the audit chain
 	wal   walWatch
 
 	folds     atomic.Int64 // of the write-ahead log
@@ -168,6 +169,9 @@ func (w *writer) commit(ctx context.Context, ops []*op) {
 	w.health.note(err)
 	if err != nil {
 		w.tail = before
+	}
+	if w.tail.seq != before.seq {
+		w.tip(w.tail.seq, w.tail.chain)
 	}
 	for i, o := range ops {
 		if err != nil {

@@ -61,7 +61,7 @@ func grouped(t *testing.T, db *DB, parts ...work) []error {
 
 func TestWriter_AFailingOperationLeavesItsGroupAlone(t *testing.T) {
 	t.Parallel()
-	db := openHere(t, Options{Chain: func([]byte, vigil.AuditRecord) []byte { return []byte{1} }})
+	db := openHere(t, Options{Chain: func([]byte, vigil.AuditRecord) (string, []byte) { return "", []byte{1} }})
 	put := func(verb string, then error) work {
 		return func(ctx context.Context, t *tx) error {
 			return errors.Join(db.record(ctx, t, vigil.AuditRecord{Verb: verb}), then)

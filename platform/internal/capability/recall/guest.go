@@ -57,8 +57,7 @@ func (g *Guest) End(keep bool) []vigil.HostCall {
 // Call answers one host call with the JSON of a vigil.CallReply.
 func (g *Guest) Call(ctx context.Context, op string, req []byte) []byte {
 	if len(g.calls) >= maxCalls || g.took > callTime {
-		return capability.EncodeReply(nil, vigil.Errorf(vigil.Held, "guest_quota",
-			"more than %d host calls or %s of them in one evaluation", maxCalls, callTime))
+		return g.refuse(vigil.Errorf(vigil.Held, "guest_quota", "more than %d host calls or %s of them in one evaluation", maxCalls, callTime))
 	}
 	line := vigil.HostCall{Op: capability.Bounded(op), StartedAt: g.r.o.Now()}
 	data, err := g.answer(ctx, op, req, &line)
@@ -72,6 +71,14 @@ func (g *Guest) Call(ctx context.Context, op string, req []byte) []byte {
 	}
 	g.keep(line, req, data)
 	return capability.EncodeReply(data, err)
+}
+
+// refuse answers this call and all that follow; the transcript says so once.
+func (g *Guest) refuse(err *vigil.Error) []byte {
+	if n := len(g.calls); n == 0 || g.calls[n-1].Op != vigil.OpEvery {
+		g.calls = append(g.calls, vigil.HostCall{Op: vigil.OpEvery, Code: err.Code, Message: err.Msg, StartedAt: g.r.o.Now()})
+	}
+	return capability.EncodeReply(nil, err)
 }
 
 // answer checks a call and carries it out.

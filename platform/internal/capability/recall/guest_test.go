@@ -96,9 +96,9 @@ func TestGuest_BoundsTheCallsOfAnEvaluation(t *testing.T) {
 	guest := w.For(asker)
 	for range 2 { // the next one begins anew
 		calls := evaluate(t, guest, true, func(call func(string, any) vigil.CallReply) {
-			for i := range 17 {
+			for i := range 20 {
 				want := ""
-				if i == 16 {
+				if i >= 16 {
 					want = "guest_quota"
 				}
 				if reply := call(vigil.OpState, set("k", "v")); reply.Code != want {
@@ -106,8 +106,18 @@ func TestGuest_BoundsTheCallsOfAnEvaluation(t *testing.T) {
 				}
 			}
 		})
-		if len(calls) != 16 {
-			t.Errorf("%d calls in the transcript, want 16", len(calls))
+		if len(calls) != 17 || calls[15].Op != vigil.OpState || calls[16].Op != vigil.OpEvery || calls[16].Code != "guest_quota" {
+			t.Errorf("%d calls in the transcript, want 16 and one that says there is no more: %+v", len(calls), calls)
+		}
+		again := replayer{recorded.Replay(calls)}
+		for i := range 20 {
+			want := ""
+			if i >= 16 {
+				want = "guest_quota"
+			}
+			if reply := again.ask(t, vigil.OpState, set("k", "v")); reply.Code != want {
+				t.Errorf("replayed call %d: %+v, want %q", i, reply, want)
+			}
 		}
 	}
 	if calls := evaluate(t, guest, true, func(func(string, any) vigil.CallReply) {}); calls != nil {

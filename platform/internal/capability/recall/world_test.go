@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/techmedaddy/vigil/platform/internal/audit"
 	"github.com/techmedaddy/vigil/platform/internal/capability"
 	"github.com/techmedaddy/vigil/platform/internal/capability/recall"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -43,7 +42,7 @@ func open(t testing.TB, name, dir string) *tenant {
 	w := &tenant{t: t, now: start}
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	w.db, err = sqlite.Open(t.Context(), filepath.Join(dir, "vigil.db"), sqlite.Options{Tenant: name, Chain: audit.Chain, Now: w.clock, Log: log})
+	w.db, err = sqlite.Open(t.Context(), filepath.Join(dir, "vigil.db"), sqlite.Options{Tenant: name, Now: w.clock, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,14 +51,14 @@ func (c *collector) boot() {
 
 // revive makes sure that the process runs.
 func (c *collector) revive() {
+	was := c.skew
 	if c.w.calm {
 		c.skew = 0
 	}
 	if !c.up {
 		c.boot()
 	} else if c.w.calm {
-		c.began = c.clock()
-		c.step(remedy.Jumped{})
+		c.jumped(was)
 	}
 }
 
@@ -79,22 +79,30 @@ func (c *collector) tick() {
 			return
 		}
 		if c.w.fault(120) {
+			was := c.skew
 			c.skew = 0
 			if c.w.rng.IntN(2) == 0 {
 				c.skew = c.w.between(-40*time.Second, 40*time.Second)
 			}
-			c.began = c.clock()
 			c.w.say("clock jumps by now %s", c.skew)
-			for again := true; again; { // until it is heard
-				out, _ := c.step(remedy.Jumped{})
-				again = vigil.CodeOf(out.Err) == codeDisk
-			}
+			c.jumped(was)
 		}
 		c.step(remedy.Ticked{})
 		if c.up {
 			c.tick()
 		}
 	})
+}
+
+// jumped tells that the clock was set, and how far from where it was, until that
+// is on disk.
+func (c *collector) jumped(was time.Duration) {
+	c.began = c.clock()
+	for {
+		if out, heard := c.step(remedy.Jumped{Ahead: c.skew - was}); !heard || vigil.CodeOf(out.Err) != codeDisk {
+			return
+		}
+	}
 }
 
 // step takes an event as the healer does: the change is made durable first, and
@@ -183,11 +191,16 @@ type disk struct {
 	targets map[string]flow.TargetMemory
 	guards  map[string]flow.GuardMemory
 	kill    flow.KillSwitch
+	pauses  map[string]vigil.Pause
+	windows map[string]vigil.Window
 	open    map[string]string // target → the remediation that occupies it
 }
 
 func newDisk() *disk {
-	return &disk{rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, guards: map[string]flow.GuardMemory{}, open: map[string]string{}}
+	return &disk{
+		rows: map[string]vigil.Remediation{}, targets: map[string]flow.TargetMemory{}, guards: map[string]flow.GuardMemory{}, open: map[string]string{},
+		pauses: map[string]vigil.Pause{}, windows: map[string]vigil.Window{},
+	}
 }
 
 // apply takes a change whole, and refuses what does not follow from what is there.
@@ -220,11 +233,27 @@ func (d *disk) apply(c flow.Change) error {
 	if c.KillSwitch != nil {
 		d.kill = *c.KillSwitch
 	}
+	d.brake(c.Brakes)
 	return nil
 }
 
+func (d *disk) brake(b flow.Brakes) {
+	for _, id := range b.Lifted {
+		delete(d.pauses, id)
+	}
+	for _, name := range b.Removed {
+		delete(d.windows, name)
+	}
+	for _, p := range b.Pauses {
+		d.pauses[p.ID] = p
+	}
+	for _, w := range b.Windows {
+		d.windows[w.Name] = w
+	}
+}
+
 func (d *disk) treatment() flow.Treatment {
-	t := flow.Treatment{KillSwitch: d.kill}
+	t := flow.Treatment{KillSwitch: d.kill, Pauses: slices.Collect(maps.Values(d.pauses)), Windows: slices.Collect(maps.Values(d.windows))}
 	for _, id := range d.order {
 		if r := d.rows[id]; r.Open() {
 			t.Open = append(t.Open, r)

@@ -30,7 +30,10 @@ func mutants() []mutant {
 		{budgetHolds, rules, "if r.Manual || budget.N == 0 {", "if true {"},
 		{brakeHolds, rules, "if !r.KillSwitch.Engaged {", "if true {"},
 		{warmUp, rules, "if now.Before(ends) {", "if false {"},
-		{warmUp, tick, "{ d.started = d.now }", "{}"},
+		{pauseHolds, "guard/brakes.go", "if len(cover) == 0 {", "if true {"},
+		{pauseHolds, "remedy/tick.go", "d.stretchPauses(e.Ahead)", ""},
+		{windowHolds, "guard/brakes.go", "if !ok {", "if !ok || true {"},
+		{warmUp, tick, "\td.started = d.now\n", ""},
 		{freshPlan, rules, "if r.Manual || r.Firing {", "if true {"},
 		{freshPlan, rules, "if r.Revision != r.Current {", "if false {"},
 		{freshPlan, rules, "r.Lookback > 0 && age > r.Lookback", "false"},
@@ -55,7 +58,7 @@ func TestMutants_AreNoticed(t *testing.T) {
 		t.Run(strings.ReplaceAll(m.breaks, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", m.overlay(t), "-run", "TestStep_", ".")
-			cmd.Env = append(os.Environ(), "VIGIL_HISTORIES=300", "VIGIL_SEED=")
+			cmd.Env = append(os.Environ(), "VIGIL_HISTORIES=600", "VIGIL_SEED=")
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), m.breaks+": ") {
 				t.Errorf("%s without %q: %v, want %q broken\n%s", m.file, m.old, err, m.breaks, out)

@@ -15,9 +15,10 @@ func (w *world) people() {
 		if w.collector.disk.kill.Engaged {
 			w.command(remedy.Switched{To: flow.KillSwitch{By: "ann"}})
 		}
+		w.resume()
 		return
 	}
-	switch w.rng.IntN(10) {
+	switch w.rng.IntN(12) {
 	case 0:
 		w.command(remedy.Switched{To: flow.KillSwitch{Engaged: true, By: "ann", Reason: "drill"}})
 		w.in(w.between(time.Second, time.Minute), func() { w.command(remedy.Switched{To: flow.KillSwitch{By: "ann"}}) })
@@ -42,6 +43,30 @@ func (w *world) people() {
 	case 8:
 		p := w.policies[w.rng.IntN(len(w.policies))]
 		p.Revision++
+	case 9:
+		p := vigil.Pause{Holder: []string{"ann", "bob"}[w.rng.IntN(2)], By: "ann", Reason: "drill", Scope: w.scope()}
+		w.command(remedy.Paused{Pause: p, For: vigil.Duration(w.rng.IntN(2)) * vigil.Duration(w.between(time.Second, time.Minute))})
+		w.in(w.between(time.Second, 2*time.Minute), w.resume)
+	case 10:
+		win := vigil.Window{Name: []string{"a", "b"}[w.rng.IntN(2)], By: "ann", Scope: w.scope(), From: w.collector.clock().Add(w.between(-time.Second, 10*time.Second))}
+		w.command(remedy.MaintenanceSet{Window: win, For: vigil.Duration(w.between(5*time.Second, time.Minute))})
+	}
+}
+
+// scope is everything, a policy or a host.
+func (w *world) scope() vigil.Scope {
+	switch w.rng.IntN(3) {
+	case 0:
+		return vigil.Scope{Policy: w.policies[w.rng.IntN(len(w.policies))].Name}
+	case 1:
+		return vigil.Scope{Target: "host:" + w.fleet[w.rng.IntN(len(w.fleet))].Host}
+	}
+	return vigil.Scope{}
+}
+
+func (w *world) resume() {
+	for _, holder := range []string{"ann", "bob"} {
+		w.command(remedy.Resumed{Who: holder, By: "ann"})
 	}
 }
 

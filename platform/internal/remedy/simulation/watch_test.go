@@ -18,6 +18,8 @@ const (
 	noLostEnd    = "no lost end"
 	budgetHolds  = "budget"
 	brakeHolds   = "kill switch"
+	pauseHolds   = "pause"
+	windowHolds  = "maintenance"
 	warmUp       = "warm-up"
 	freshPlan    = "fresh plan"
 	freshProof   = "healed by fresh samples"
@@ -36,6 +38,7 @@ type watch struct {
 	fences   map[string]uint64          // target → highest token leased
 	intents  map[uint64]map[string]bool // fence → targets for which the start is durable
 	entries  map[string][]entry         // target → actions entered
+	pauses   map[string]time.Time       // pause → until when, in the world's time, it has to hold
 	approved map[string]bool            // remediations that a person was asked about and agreed to
 	again    map[string]bool            // and those that a person had started once more
 	stormy   map[string]bool            // policies that last told of a storm, heard or not
@@ -59,7 +62,7 @@ type entry struct {
 func newWatch(w *world) *watch {
 	return &watch{
 		w: w, news: map[string]news{}, fences: map[string]uint64{}, intents: map[uint64]map[string]bool{},
-		entries: map[string][]entry{}, approved: map[string]bool{}, again: map[string]bool{}, stormy: map[string]bool{},
+		entries: map[string][]entry{}, pauses: map[string]time.Time{}, approved: map[string]bool{}, again: map[string]bool{}, stormy: map[string]bool{},
 	}
 }
 
@@ -87,6 +90,11 @@ func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
 	for _, rec := range out.Change.Audit {
 		wa.record(rec, out.Change)
 	}
+	for _, p := range out.Change.Brakes.Pauses {
+		if _, known := wa.pauses[p.ID]; !known && !p.Expires.IsZero() {
+			wa.pauses[p.ID] = wa.w.now.Add(p.Expires.Sub(p.At))
+		}
+	}
 	for _, r := range out.Change.Remediations {
 		wa.row(r)
 	}
@@ -100,6 +108,9 @@ func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
 
 // record holds one move to the state machine and to the brakes.
 func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
+	if end := wa.pauses[rec.Object]; rec.Verb == "pause.expired" && wa.w.now.Before(end) && !wa.w.calm {
+		wa.w.broken(pauseHolds, "%s ends %s too early", rec.Object, end.Sub(wa.w.now))
+	}
 	if rec.Verb != "remediation."+rec.To {
 		return
 	}
@@ -109,8 +120,32 @@ func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
 		wa.w.broken(machineHolds, "%s goes from %s to %s", rec.Object, from, to)
 	}
 	lifted := c.KillSwitch != nil && !c.KillSwitch.Engaged
-	if (to == vigil.Leased || to == vigil.Running) && wa.w.collector.disk.kill.Engaged && !lifted {
+	if to != vigil.Leased && to != vigil.Running {
+		return
+	}
+	if wa.w.collector.disk.kill.Engaged && !lifted {
 		wa.w.broken(brakeHolds, "%s is %s under an engaged kill switch", rec.Object, to)
+	}
+	for _, r := range c.Remediations {
+		if r.ID == rec.Object {
+			wa.brakes(r, c.Brakes)
+		}
+	}
+}
+
+// brakes holds what goes on to the pauses and windows that were on disk before
+// and are not taken away with it.
+func (wa *watch) brakes(r vigil.Remediation, b flow.Brakes) {
+	d, now := wa.w.collector.disk, wa.w.collector.clock()
+	for id, p := range d.pauses {
+		if p.Covers(r.Policy, r.Target) && !slices.Contains(b.Lifted, id) {
+			wa.w.broken(pauseHolds, "%s is %s on %s, which %s paused (%s)", r.ID, r.State, r.Target, p.Holder, p.Scope.Says())
+		}
+	}
+	for name, m := range d.windows {
+		if m.Covers(r.Policy, r.Target) && !now.Before(m.From) && now.Before(m.Until) && !slices.Contains(b.Removed, name) {
+			wa.w.broken(windowHolds, "%s is %s on %s within maintenance %s", r.ID, r.State, r.Target, name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
-package sqlite
+package faultdisk
 
 import (
+	"fmt"
 	"sync"
 	"unsafe"
 
@@ -8,23 +9,23 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// below stands between SQLite and the files of a test. Its methods are called
-// with what SQLite is about to do; a result code other than SQLITE_OK is
-// answered instead of doing it.
-type below interface {
-	opened(path string)
-	write(path string, data []byte, off int64) (keep int, rc int32) // keep is how much of data reaches the file
-	truncate(path string, size int64)
-	sync(path string) (pretend bool, rc int32) // pretend leaves the real file unsynced
-	removed(path string)
+// Below stands between SQLite and its files. Its methods are called with what
+// SQLite is about to do; a result code other than SQLITE_OK is answered
+// instead of doing it.
+type Below interface {
+	Opened(path string)
+	Write(path string, data []byte, off int64) (keep int, rc int32) // keep is how much of data reaches the file
+	Truncate(path string, size int64)
+	Sync(path string) (pretend bool, rc int32) // pretend leaves the real file unsynced
+	Removed(path string)
 }
 
-// shims is a file system that asks below before it does anything. The driver
+// FS is a file system that asks below before it does anything. The driver
 // has no Go interface for a writable one, so it stands on the translated C
 // structures: a call goes through a C function pointer, which here is the
 // address of a Go func value.
-type shims struct {
-	below below
+type FS struct {
+	below Below
 
 	mu    sync.Mutex          // guards all below it
 	made  map[uintptr]uintptr // real methods to ours
@@ -40,27 +41,28 @@ type (
 	truncateFunc = func(*libc.TLS, uintptr, int64) int32
 )
 
-func toC[T any](s *shims, fn T) uintptr {
+func toC[T any](s *FS, fn T) uintptr {
 	s.kept = append(s.kept, fn)
-	return *(*uintptr)(unsafe.Pointer(&fn))
+	return *(*uintptr)(unsafe.Pointer(&fn)) //nolint:gosec // C memory of the translated SQLite
 }
 
-func fromC[T any](p uintptr) T { return *(*T)(unsafe.Pointer(&struct{ p uintptr }{p})) }
+func fromC[T any](p uintptr) T { return *(*T)(unsafe.Pointer(&struct{ p uintptr }{p})) } //nolint:gosec // C memory of the translated SQLite
 
 // at views C memory as a T without the conversion that vet rightly suspects.
-func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
+func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) } //nolint:gosec // C memory of the translated SQLite
 
-// registerVFS makes a file system known to SQLite, for the life of the process.
-// The caller keeps what it returns, since C memory keeps nothing alive.
-func registerVFS(vfsName string, b below) *shims {
-	s := &shims{below: b, made: map[uintptr]uintptr{}, paths: map[uintptr]string{}}
+// Register makes a file system known to SQLite by a name, for the life of the
+// process, and with usual below every database that names none. The caller
+// keeps what it returns, since C memory keeps nothing alive.
+func Register(vfsName string, b Below, usual bool) (*FS, error) {
+	s := &FS{below: b, made: map[uintptr]uintptr{}, paths: map[uintptr]string{}}
 	tls := libc.NewTLS()
 	real := at[lib.Tsqlite3_vfs](lib.Xsqlite3_vfs_find(tls, 0))
 	mine := libc.Xcalloc(tls, 1, lib.Tsize_t(unsafe.Sizeof(*real)))
 	*at[lib.Tsqlite3_vfs](mine) = *real
 	name, err := libc.CString(vfsName)
 	if err != nil {
-		panic(err)
+		return nil, fmt.Errorf("name file system: %w", err)
 	}
 	at[lib.Tsqlite3_vfs](mine).FzName = name
 	at[lib.Tsqlite3_vfs](mine).FpNext = 0
@@ -73,23 +75,27 @@ func registerVFS(vfsName string, b below) *shims {
 		return rc
 	})
 	at[lib.Tsqlite3_vfs](mine).FxDelete = toC[removeFunc](s, func(tls *libc.TLS, vfs, path uintptr, syncDir int32) int32 {
-		b.removed(libc.GoString(path))
+		b.Removed(libc.GoString(path))
 		return fromC[removeFunc](real.FxDelete)(tls, vfs, path, syncDir)
 	})
-	if rc := lib.Xsqlite3_vfs_register(tls, mine, 0); rc != lib.SQLITE_OK {
-		panic(rc)
+	first := int32(0)
+	if usual {
+		first = 1
 	}
-	return s
+	if rc := lib.Xsqlite3_vfs_register(tls, mine, first); rc != lib.SQLITE_OK {
+		return nil, fmt.Errorf("register file system: SQLite says %d", rc)
+	}
+	return s, nil
 }
 
-func (s *shims) name(file uintptr, path string) {
+func (s *FS) name(file uintptr, path string) {
 	s.mu.Lock()
 	s.paths[file] = path
 	s.mu.Unlock()
-	s.below.opened(path)
+	s.below.Opened(path)
 }
 
-func (s *shims) path(file uintptr) string {
+func (s *FS) path(file uintptr) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.paths[file]
@@ -97,7 +103,7 @@ func (s *shims) path(file uintptr) string {
 
 // shim returns methods with below in front of the real ones. Database files
 // lock and journals do not, so there is more than one set of real methods.
-func (s *shims) shim(tls *libc.TLS, methods uintptr) uintptr {
+func (s *FS) shim(tls *libc.TLS, methods uintptr) uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p, ok := s.made[methods]; ok {
@@ -109,21 +115,21 @@ func (s *shims) shim(tls *libc.TLS, methods uintptr) uintptr {
 	shim := at[lib.Tsqlite3_io_methods](p)
 	*shim = real
 	shim.FxSync = toC[syncFunc](s, func(tls *libc.TLS, file uintptr, flags int32) int32 {
-		pretend, rc := s.below.sync(s.path(file))
+		pretend, rc := s.below.Sync(s.path(file))
 		if rc != lib.SQLITE_OK || pretend {
 			return rc
 		}
 		return fromC[syncFunc](real.FxSync)(tls, file, flags)
 	})
 	shim.FxWrite = toC[writeFunc](s, func(tls *libc.TLS, file, buf uintptr, n int32, off int64) int32 {
-		keep, rc := s.below.write(s.path(file), unsafe.Slice(at[byte](buf), n), off)
+		keep, rc := s.below.Write(s.path(file), unsafe.Slice(at[byte](buf), n), off) //nolint:gosec // C memory of the translated SQLite
 		if rc != lib.SQLITE_OK {
 			return rc
 		}
 		return fromC[writeFunc](real.FxWrite)(tls, file, buf, int32(keep), off)
 	})
 	shim.FxTruncate = toC[truncateFunc](s, func(tls *libc.TLS, file uintptr, size int64) int32 {
-		s.below.truncate(s.path(file), size)
+		s.below.Truncate(s.path(file), size)
 		return fromC[truncateFunc](real.FxTruncate)(tls, file, size)
 	})
 	return p
