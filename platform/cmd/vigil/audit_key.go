@@ -21,7 +21,7 @@ func (c *cli) auditTip() *cobra.Command {
 
 Whoever keeps the line where nobody who runs Vigil can change it can later show
 that nothing before it was changed: the record of that number must still have
-that link (vigil audit ls --after NUMBER-1 --limit 1 -o json).`,
+that link (of number 42: vigil audit ls --after 41 --limit 1 -o json).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.client()

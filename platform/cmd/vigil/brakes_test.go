@@ -26,7 +26,7 @@ target: service:counted@{{host}}
 recover_for: 0s
 interval: 100ms
 mode: auto
-guards: {cooldown: 0s, warmup: 0s, budget: 60000/1h}
+guards: {cooldown: 0s, warmup: 0s, budget: 60000/1h, rate: 60000/1h, backoff: {first: 0s}, trip_after: 0, ineffective: 0, max_concurrent: 0}
 runbook: [{action: restart-service}]
 verify: {stabilise: 0s, window: 200ms}
 `

@@ -112,13 +112,16 @@ func child(cmd *cobra.Command, name string) *cobra.Command {
 
 // untyped are the suggestions that this test cannot type, and why.
 var untyped = map[string]string{
-	"vigil breaker reset POLICY":                                "wants a breaker that tripped; groups.txtar types it",
-	"vigil breaker reset %s":                                    "wants a breaker that tripped; groups.txtar types it",
-	"vigil collector --data /var/lib/vigil":                     "writes outside of the test's folders",
-	"vigil module dev queue-long":                               "goes on until Ctrl-C; module-dev.txtar types it",
-	"vigil backup --out /backup/vigil-monday.db":                "writes outside of the test's folders; backup.txtar types it",
-	"vigil restore":                                             "wants a stopped Vigil; backup.txtar types it",
-	"vigil restore FILE":                                        "wants a stopped Vigil; backup.txtar types it",
+	"vigil breaker reset POLICY":                  "wants a breaker that tripped; groups.txtar types it",
+	"vigil breaker reset %s":                      "wants a breaker that tripped; groups.txtar types it",
+	"vigil collector --data /var/lib/vigil":       "writes outside of the test's folders",
+	"vigil module dev queue-long":                 "goes on until Ctrl-C; module-dev.txtar types it",
+	"vigil backup --out /backup/vigil-monday.db":  "writes outside of the test's folders; backup.txtar types it",
+	"vigil restore":                               "wants a stopped Vigil; backup.txtar types it",
+	"vigil restore FILE":                          "wants a stopped Vigil; backup.txtar types it",
+	"vigil resume HOLDER":                         "wants several holders; brakes.txtar types it",
+	"vigil audit verify --data BACKUP --key FILE": "wants a backup; audit.txtar types it",
+	"vigil audit verify --data /backup/vigil-monday.db --key ./vigil-data.audit/key": "wants a backup; audit.txtar types it",
 	"vigil restore FILE --force":                                "wants a stopped Vigil; backup.txtar types it",
 	"vigil restore /backup/vigil-monday.db --data ./vigil-data": "wants a stopped Vigil; backup.txtar types it",
 }

@@ -26,6 +26,7 @@ type place struct {
 	api  *client.Client
 	env  []string
 	rem  string // a remediation that ended
+	dec  string // a decision
 	kick string // the digest of an action that nobody granted anything
 }
 
@@ -50,7 +51,7 @@ func newPlace(t *testing.T) *place {
 	daemon := daemonIn(t, p.dir, "up", "--listen", "127.0.0.1:0", "--remediator-listen", "127.0.0.1:0")
 	p.api = daemon.api(t)
 	p.env = append(environ(p.dir), "VIGIL_SERVER="+daemon.Collector, "XDG_DATA_HOME="+filepath.Join(p.dir, "share"), "GORACE=atexit_sleep_ms=0")
-	for name, from := range map[string]string{"vigil-data": "data", "share/vigil": "../data"} {
+	for name, from := range map[string]string{"vigil-data": "data", "share/vigil": "../data", "vigil-data.audit": "data.audit"} {
 		symlink(t, from, filepath.Join(p.dir, name))
 	}
 	checkOut(t, p.dir, "modules", "sdk")
@@ -59,7 +60,8 @@ func newPlace(t *testing.T) *place {
 	for _, name := range []string{"cpu-high", "queue-long"} {
 		p.run(t, "vigil policy apply -f "+write(t, p.dir, name+".yaml", fmt.Sprintf(placePolicy, name)))
 	}
-	p.rem = p.remediated(t)
+	p.run(t, "vigil maintenance add weekly --cron '0 2 * * SUN' --duration 2h")
+	p.rem, p.dec = p.remediated(t), p.decided(t)
 	return p
 }
 
@@ -99,6 +101,23 @@ func (p *place) remediated(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return r.ID
+}
+
+// decided has a policy judge a sample.
+func (p *place) decided(t *testing.T) (id string) {
+	t.Helper()
+	p.run(t, `curl -sf $VIGIL_SERVER/ingest -H "Content-Type: application/json" -d '{"name": "queue_length", "value": 150}'`)
+	until(t, 10*time.Second, "a decision", func() bool {
+		ds, err := p.api.Decisions(t.Context(), "queue-long", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(ds) > 0 {
+			id = ds[0].ID
+		}
+		return id != ""
+	})
+	return id
 }
 
 func (p *place) run(t *testing.T, commands ...string) {
@@ -167,6 +186,7 @@ func (p *place) fill(t *testing.T, command string) string {
 	for before, is := range map[string]string{
 		"vigil grant add MODULE": "service.restart service:web", "vigil grant add": "kick service.restart service:web",
 		"vigil grant ls": "kick", "vigil module state ls": "kick", "vigil policy mode": "queue-long", "vigil remediation show": p.rem,
+		"vigil decision show": p.dec, "vigil decision replay": p.dec, "vigil maintenance rm": "weekly",
 		"vigil audit ls --after": "0", "vigil demo": "burn", "vigil remediator --collector": "http://127.0.0.1:8000",
 	} {
 		for rest, ok := strings.CutPrefix(command, before+" %"); ok; rest, ok = strings.CutPrefix(command, before+" %") {
@@ -178,6 +198,10 @@ func (p *place) fill(t *testing.T, command string) string {
 	words := strings.Fields(command)
 	for i, word := range words {
 		switch word {
+		case "rem-4k2j9q8x7m":
+			words[i] = p.rem
+		case "dec-4k2j9q8x7m":
+			words[i] = p.dec
 		case "MODULE":
 			words[i] = "kick"
 		case "CAPABILITY":

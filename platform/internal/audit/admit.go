@@ -118,7 +118,7 @@ func (r *Ring) admitTip(ctx context.Context, log Log, last int64, tip *vigil.Aud
 	if tip == nil {
 		return nil
 	}
-	const hint = "put the newer database back; to go on with this one, copy it elsewhere and: vigil restore COPY --force, which raises fences and notes it"
+	const hint = "put the newer database back; to go on with this one, copy it elsewhere and: vigil restore FILE --force, which raises fences and notes it"
 	if tip.Seq > last {
 		return vigil.Errorf(vigil.Unavailable, "audit_truncated", "the audit log ends at #%d, and #%d was written at %s: this is an older database, or its end was cut off",
 			last, tip.Seq, tip.At.Format("2006-01-02 15:04:05")).Hinted(hint)

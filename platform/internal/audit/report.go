@@ -226,7 +226,7 @@ func (d *document) verification(r vigil.Remediation) {
 
 func (d *document) records(records []vigil.AuditRecord) {
 	d.line("## Audit\n")
-	d.line("`vigil audit verify` checks that these are what was written.\n")
+	d.line("Whether these are what was written is told by: vigil audit verify\n")
 	var rows [][]any
 	for _, r := range records {
 		rows = append(rows, []any{r.Seq, stamp(r.At), r.By, r.Verb, r.Message, r.Chain})

@@ -123,7 +123,7 @@ func (s Set) With(p vigil.Pause) (next Set, replaced string, err error) {
 		replaced = s.pauses[i].ID
 	} else if len(s.pauses) >= MaxPauses {
 		return s, "", vigil.Errorf(vigil.Busy, "pauses_full", "%d pauses are set already", MaxPauses).
-			Hinted("vigil resume HOLDER lifts old ones; vigil killswitch engage stops everything")
+			Hinted("lift old ones (vigil resume HOLDER) or stop everything (vigil killswitch engage)")
 	}
 	s.pauses = append(slices.DeleteFunc(slices.Clone(s.pauses), same), p)
 	return s.renewed(), replaced, nil
