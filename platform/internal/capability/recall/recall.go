@@ -37,6 +37,7 @@ type Options struct {
 	Spend    func(grants []vigil.Grant, now time.Time) error // takes one use of their budgets
 	Now      func() time.Time
 	Log      *slog.Logger
+	Turn     time.Duration // of waiting for another shard's evaluation; 0 means 50 ms
 }
 
 // Recall answers the guests of one tenant. It is safe for concurrent use.
@@ -58,6 +59,9 @@ func Open(ctx context.Context, o Options) (*Recall, error) {
 		return nil, err
 	}
 	o.Log = o.Log.With("component", "recall")
+	if o.Turn == 0 {
+		o.Turn = turnTime
+	}
 	return &Recall{
 		o: o, memory: newMemory(o.Ledger, size), told: newRefusals(), readers: make(chan struct{}, maxReaders),
 	}, nil

@@ -19,7 +19,7 @@ const (
 	maxKeys   = 1_000
 	maxSpace  = 1 << 20 // bytes of keys and values of one module
 	maxTenant = 64 << 20
-	turnTime  = 50 * time.Millisecond // of waiting for another shard's evaluation
+	turnTime  = 50 * time.Millisecond // of waiting for another shard's evaluation, if nothing else is said
 )
 
 // readState decodes and checks a request.
@@ -74,11 +74,11 @@ func (v *visit) do(ask vigil.StateRequest) (vigil.StateReply, error) {
 
 // enter opens a visit to a module's memory, once no other has one.
 func (r *Recall) enter(ctx context.Context, space string) (*visit, error) {
-	ctx, cancel := context.WithTimeout(ctx, turnTime)
+	ctx, cancel := context.WithTimeout(ctx, r.o.Turn)
 	defer cancel()
 	v, err := r.memory.enter(ctx, space)
 	if err != nil && ctx.Err() != nil {
-		return nil, vigil.Errorf(vigil.Busy, "state_busy", "another evaluation had the module's state for %s", turnTime)
+		return nil, vigil.Errorf(vigil.Busy, "state_busy", "another evaluation had the module's state for %s", r.o.Turn)
 	}
 	return v, err
 }

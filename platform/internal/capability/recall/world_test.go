@@ -61,7 +61,7 @@ func open(t testing.TB, name, dir string) *tenant {
 	})
 	t.Cleanup(w.close)
 	w.opts = recall.Options{
-		Ledger: w.db, Read: w.read, Selector: promql.Named, Allows: module.Allows, Now: w.clock, Log: log,
+		Ledger: w.db, Read: w.read, Selector: promql.Named, Allows: module.Allows, Now: w.clock, Log: log, Turn: 5 * time.Second,
 		Spend: capability.NewBudgets(filepath.Join(dir, "budgets")).Spend,
 		Grants: func(context.Context, string) ([]vigil.Grant, error) {
 			w.mu.Lock()
