@@ -63,9 +63,14 @@ func common(h *fasthttp.ResponseHeader, id string) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-// fail answers an error.
+// fail answers an error, in the form that the readers of its path expect.
 func (s *site) fail(fctx *fasthttp.RequestCtx, err error) {
-	s.problem(requestOf(fctx), err).write(fctx)
+	p := s.problem(requestOf(fctx), err)
+	if bytes.HasPrefix(fctx.Path(), []byte(prometheusRoot)) {
+		prometheusProblem(fctx, p)
+		return
+	}
+	p.write(fctx)
 }
 
 // problem is an error as it is answered. What went wrong on our side goes to

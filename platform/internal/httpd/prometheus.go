@@ -2,17 +2,21 @@ package httpd
 
 import (
 	"context"
+	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
 )
 
-// prometheusPath is where the Prometheus HTTP API begins: what Grafana calls
-// the URL of a Prometheus data source.
-const prometheusPath = "/prometheus/api/v1/"
+// prometheusRoot is where all that belongs to Prometheus' readers begins, what
+// Grafana calls the URL of a Prometheus data source; prometheusPath is its API.
+const (
+	prometheusRoot = "/prometheus/"
+	prometheusPath = prometheusRoot + "api/v1/"
+)
 
 // prometheusEndpoints are the endpoints by the word that Prometheus.Answer
 // knows, with their path and what they say. Readers may GET or POST each: a
@@ -70,10 +74,33 @@ func askPrometheus(ctx context.Context, c fiber.Ctx, r *request, endpoint string
 	}
 	status, body := http.StatusBadRequest, []byte(`{"status":"error","errorType":"bad_data","error":"the parameters cannot be read"}`)
 	if err == nil {
-		status, body = r.tenant.Prometheus.Answer(ctx, endpoint, strings.Clone(c.Params("label")), values)
+		status, body = r.tenant.Prometheus.Answer(ctx, endpoint, param(c, "label"), values)
 	}
 	fctx.SetStatusCode(status)
 	fctx.SetContentType("application/json")
 	fctx.SetBody(body)
 	return nil
+}
+
+// prometheusProblem writes a problem as Prometheus' readers know errors; code,
+// hint and request_id are members that they pass over. A handler that took too
+// long is their 503.
+func prometheusProblem(fctx *fasthttp.RequestCtx, p *problem) {
+	kind := "bad_data"
+	switch {
+	case p.Status == http.StatusNotFound:
+		kind = "not_found"
+	case p.Status == http.StatusGatewayTimeout:
+		kind, p.Status = "timeout", http.StatusServiceUnavailable
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusServiceUnavailable:
+		kind = "unavailable"
+	case p.Status >= http.StatusInternalServerError:
+		kind = "internal"
+	}
+	p.write(fctx)
+	body, _ := json.Marshal(map[string]string{ // strings, cannot fail
+		"status": "error", "errorType": kind, "error": p.Detail, "code": p.Code, "hint": p.Hint, "request_id": p.RequestID,
+	})
+	fctx.SetContentType("application/json")
+	fctx.SetBody(body)
 }

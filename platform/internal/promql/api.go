@@ -51,11 +51,11 @@ func (a *API) Close() error { return a.engine.Close() }
 // Answer answers an endpoint below /api/v1: its last word, or label_values
 // with a label's name. The body is JSON, of an error too.
 func (a *API) Answer(ctx context.Context, endpoint, label string, values url.Values) (status int, body []byte) {
-	answer := map[string]func(context.Context, params) ([]byte, error){
+	answer := map[string]func(context.Context, params) (reply, error){
 		"query":           a.query,
 		"query_range":     a.queryRange,
 		"labels":          a.labels,
-		"label_values":    func(_ context.Context, f params) ([]byte, error) { return a.labelValues(label, f) },
+		"label_values":    func(_ context.Context, p params) (reply, error) { return a.labelValues(label, p) },
 		"series":          a.series,
 		"metadata":        fixed(`{}`),
 		"rules":           fixed(`{"groups":[]}`), // Vigil judges by policies
@@ -66,15 +66,39 @@ func (a *API) Answer(ctx context.Context, endpoint, label string, values url.Val
 	if answer == nil {
 		return failure(fault{http.StatusNotFound, "not_found", "this endpoint is not served"})
 	}
-	data, err := answer(ctx, params{values, a.o.Now()})
+	said, err := answer(ctx, params{values, a.o.Now()})
 	if err != nil {
 		return failure(err)
 	}
-	return http.StatusOK, append(append([]byte(`{"status":"success","data":`), data...), '}')
+	return http.StatusOK, said.json()
 }
 
-func fixed(data string) func(context.Context, params) ([]byte, error) {
-	return func(context.Context, params) ([]byte, error) { return []byte(data), nil }
+// reply is an answer that succeeds: data in JSON, and remarks on it.
+type reply struct {
+	data            []byte
+	warnings, infos []string
+}
+
+func (r reply) json() []byte {
+	out := append([]byte(`{"status":"success","data":`), r.data...)
+	out = appendRemarks(out, `,"warnings":`, r.warnings)
+	out = appendRemarks(out, `,"infos":`, r.infos)
+	return append(out, '}')
+}
+
+func appendRemarks(dst []byte, member string, remarks []string) []byte {
+	if len(remarks) == 0 {
+		return dst
+	}
+	list, _ := json.Marshal(remarks) // strings, cannot fail
+	return append(append(dst, member...), list...)
+}
+
+// truncated is what Prometheus remarks on an answer that a limit has cut.
+const truncated = "results truncated due to limit"
+
+func fixed(data string) func(context.Context, params) (reply, error) {
+	return func(context.Context, params) (reply, error) { return reply{data: []byte(data)}, nil }
 }
 
 // fault is an error in the API's words.

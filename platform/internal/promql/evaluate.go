@@ -5,76 +5,109 @@ import (
 	"time"
 
 	prom "github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // maxPoints bounds the steps of a range query, as in Prometheus.
 const maxPoints = 11_000
 
-func (a *API) query(ctx context.Context, p params) ([]byte, error) {
+func (a *API) query(ctx context.Context, p params) (reply, error) {
 	at, err := p.instant("time", p.now)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	return a.evaluate(ctx, p, func(q Queryable, text string) (prom.Query, error) {
-		return a.engine.NewInstantQuery(ctx, q, nil, text, at)
+	return a.evaluate(ctx, p, func(q Queryable, o prom.QueryOpts, text string) (prom.Query, error) {
+		return a.engine.NewInstantQuery(ctx, q, o, text, at)
 	})
 }
 
-func (a *API) queryRange(ctx context.Context, p params) ([]byte, error) {
+func (a *API) queryRange(ctx context.Context, p params) (reply, error) {
 	start, err := p.instant("start", time.Time{})
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	end, err := p.instant("end", time.Time{})
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	step, err := p.duration("step", 0)
 	switch {
 	case err != nil:
-		return nil, err
+		return reply{}, err
 	case start.IsZero() || end.IsZero():
-		return nil, badData("start and end are required")
+		return reply{}, badData("start and end are required")
 	case end.Before(start):
-		return nil, badData("end must not be before start")
+		return reply{}, badData("end must not be before start")
 	case step <= 0:
-		return nil, badData("step is required and must be positive")
+		return reply{}, badData("step is required and must be positive")
 	case end.Sub(start)/step > maxPoints:
-		return nil, badData("exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)", maxPoints)
+		return reply{}, badData("exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)", maxPoints)
 	}
-	return a.evaluate(ctx, p, func(q Queryable, text string) (prom.Query, error) {
-		return a.engine.NewRangeQuery(ctx, q, nil, text, start, end, step)
+	return a.evaluate(ctx, p, func(q Queryable, o prom.QueryOpts, text string) (prom.Query, error) {
+		return a.engine.NewRangeQuery(ctx, q, o, text, start, end, step)
 	})
 }
 
 // evaluate runs the query of a request when it is its turn.
-func (a *API) evaluate(ctx context.Context, p params, prepare func(Queryable, string) (prom.Query, error)) ([]byte, error) {
+func (a *API) evaluate(ctx context.Context, p params, prepare func(Queryable, prom.QueryOpts, string) (prom.Query, error)) (reply, error) {
 	text := p.Get("query")
 	if err := a.checkQuery(text); err != nil {
-		return nil, err
+		return reply{}, err
+	}
+	limit, err := p.limit()
+	if err != nil {
+		return reply{}, err
+	}
+	back, err := p.duration("lookback_delta", 0) // 0: the engine's own
+	if err != nil {
+		return reply{}, err
 	}
 	timeout, err := p.duration("timeout", a.o.Limits.Timeout)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(time.Millisecond, min(timeout, a.o.Limits.Timeout)))
+	ctx, cancel := context.WithTimeout(ctx, min(timeout, a.o.Limits.Timeout))
 	defer cancel()
 	select {
 	case a.running <- struct{}{}:
 		defer func() { <-a.running }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return reply{}, ctx.Err()
 	}
-	query, err := prepare(Queryable{History: a.o.History, Samples: a.o.Limits.Samples}, text)
+	query, err := prepare(Queryable{History: a.o.History, Samples: a.o.Limits.Samples}, prom.NewPrometheusQueryOpts(false, back, nil), text)
 	if err != nil {
-		return nil, badData("invalid parameter %q: %v", "query", err)
+		return reply{}, badData("invalid parameter %q: %v", "query", err)
 	}
 	defer query.Close()
 	result := query.Exec(ctx)
 	if result.Err != nil {
-		return nil, result.Err
+		return reply{}, result.Err
 	}
-	return appendValue(nil, result.Value)
+	var said reply
+	said.warnings, said.infos = result.Warnings.AsStrings(text, maxRemarks, maxRemarks)
+	value, cut := firstOf(result.Value, limit)
+	if cut {
+		said.warnings = append(said.warnings, truncated)
+	}
+	said.data, err = appendValue(nil, value)
+	return said, err
+}
+
+// maxRemarks bounds the warnings and the infos of an answer, as in Prometheus.
+const maxRemarks = 10
+
+// firstOf keeps so many series of a result, all if the limit is 0.
+func firstOf(v parser.Value, limit int) (kept parser.Value, cut bool) {
+	if limit <= 0 {
+		return v, false
+	}
+	switch v := v.(type) {
+	case prom.Vector:
+		return v[:min(limit, len(v))], len(v) > limit
+	case prom.Matrix:
+		return v[:min(limit, len(v))], len(v) > limit
+	}
+	return v, false
 }
 
 // checkQuery refuses what is absurd before it costs anything.

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -21,6 +23,11 @@ const maxSelectors = 64
 // them without one. A range of time is not looked at: what is known is in the
 // index.
 func (a *API) known(p params, required bool) ([]vigil.Series, error) {
+	for _, name := range []string{"start", "end"} {
+		if _, err := p.instant(name, time.Time{}); err != nil {
+			return nil, err
+		}
+	}
 	selectors := p.Values["match[]"]
 	switch {
 	case len(selectors) == 0 && required:
@@ -47,7 +54,7 @@ func (a *API) known(p params, required bool) ([]vigil.Series, error) {
 	}), nil
 }
 
-func (a *API) labels(_ context.Context, p params) ([]byte, error) {
+func (a *API) labels(_ context.Context, p params) (reply, error) {
 	return a.names(p, func(s vigil.Series, seen map[string]bool) {
 		seen[model.MetricNameLabel] = true
 		for k := range s.Labels {
@@ -56,9 +63,12 @@ func (a *API) labels(_ context.Context, p params) ([]byte, error) {
 	})
 }
 
-func (a *API) labelValues(label string, p params) ([]byte, error) {
-	if label == "" || len(label) > maxSelector {
-		return nil, badData("invalid label name")
+func (a *API) labelValues(label string, p params) (reply, error) {
+	if strings.HasPrefix(label, "U__") { // how readers spell a name that no path can hold
+		label = model.UnescapeName(label, model.ValueEncodingEscaping)
+	}
+	if len(label) > maxSelector || !model.UTF8Validation.IsValidLabelName(label) {
+		return reply{}, badData("invalid label name")
 	}
 	return a.names(p, func(s vigil.Series, seen map[string]bool) {
 		if v := s.Get(label); v != "" {
@@ -68,47 +78,52 @@ func (a *API) labelValues(label string, p params) ([]byte, error) {
 }
 
 // names answers a sorted list of what note finds in the series.
-func (a *API) names(p params, note func(vigil.Series, map[string]bool)) ([]byte, error) {
+func (a *API) names(p params, note func(vigil.Series, map[string]bool)) (reply, error) {
 	limit, err := p.limit()
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	known, err := a.known(p, false)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	seen := map[string]bool{}
 	for _, s := range known {
 		note(s, seen)
 	}
-	names := slices.Sorted(maps.Keys(seen))
+	var said reply
+	names := append([]string{}, slices.Sorted(maps.Keys(seen))...)
 	if limit > 0 && len(names) > limit {
-		names = names[:limit]
+		names, said.warnings = names[:limit], []string{truncated}
 	}
-	return json.Marshal(append([]string{}, names...))
+	said.data, err = json.Marshal(names)
+	return said, err
 }
 
-func (a *API) series(_ context.Context, p params) ([]byte, error) {
+func (a *API) series(_ context.Context, p params) (reply, error) {
 	limit, err := p.limit()
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	known, err := a.known(p, true)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
+	var said reply
 	if limit > 0 && len(known) > limit {
-		known = known[:limit]
+		known, said.warnings = known[:limit], []string{truncated}
 	}
 	out := []byte{'['}
 	for i, s := range known {
 		out = appendLabels(comma(out, i), labelsOf(s))
 	}
-	return append(out, ']'), nil
+	said.data = append(out, ']')
+	return said, nil
 }
 
-func (a *API) buildInfo(context.Context, params) ([]byte, error) {
-	return json.Marshal(map[string]string{
+func (a *API) buildInfo(context.Context, params) (reply, error) {
+	data, err := json.Marshal(map[string]string{
 		"version": a.o.Version, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": runtime.Version(),
 	})
+	return reply{data: data}, err
 }
