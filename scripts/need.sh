@@ -25,16 +25,26 @@ need_command() {
 		missing "$name; install the package $1 and run this again"
 }
 
-# need_jaeger sets $jaeger to the path of a Jaeger that receives OTLP and
-# answers queries. It builds from its module's own folder, since go install
-# refuses its replace directives.
-need_jaeger() {
-	version=v1.76.0
-	jaeger=$cache/tools/jaeger-$version
-	[ ! -x "$jaeger" ] || return 0
-	echo "building Jaeger $version for the tests; this takes some minutes, once" >&2
+# need_tool NAME MODULE VERSION PACKAGE FLAG... sets $tool to the path of a
+# program that is built from a Go module into the user's cache, once. It is built
+# in the module's own folder, since go install refuses replace directives.
+need_tool() {
+	name=$1 module=$2 version=$3 package=$4
+	shift 4
+	tool=$cache/tools/$name-$version
+	[ ! -x "$tool" ] || return 0
+	echo "building $name $version from its source; this takes some minutes, once" >&2
 	mkdir -p "$cache/tools"
-	dir=$(cd "$cache/tools" && go mod download -json "github.com/jaegertracing/jaeger@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-	(cd "$dir" && go build -mod=readonly -trimpath -ldflags='-s -w' -o "$jaeger.part" ./cmd/all-in-one) && mv "$jaeger.part" "$jaeger" ||
-		missing "Jaeger $version could not be built"
+	dir=$(cd "$cache/tools" && go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+	(cd "$dir" && GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags='-s -w' "$@" -o "$tool.part" "$package") && mv "$tool.part" "$tool" ||
+		missing "$name $version could not be built"
 }
+
+# need_jaeger: a Jaeger that receives OTLP and answers queries.
+need_jaeger() { need_tool jaeger github.com/jaegertracing/jaeger v1.76.0 ./cmd/all-in-one; }
+
+# need_prometheus: a Prometheus without a console and clouds' service discovery.
+need_prometheus() { need_tool prometheus github.com/prometheus/prometheus v0.316.0 ./cmd/prometheus -tags netgo,remove_all_sd; }
+
+# need_victoria: a VictoriaMetrics on one node.
+need_victoria() { need_tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics v1.148.8 ./app/victoria-metrics; }

@@ -23,16 +23,7 @@ type jaeger struct{ otlp, query string }
 // startJaeger starts the Jaeger that scripts/test built.
 func startJaeger(t *testing.T) jaeger {
 	t.Helper()
-	bin := os.Getenv("VIGIL_JAEGER")
-	if bin == "" {
-		bin = filepath.Join(os.Getenv("HOME"), ".cache/vigil/tools/jaeger-v1.76.0")
-	}
-	if _, err := os.Stat(bin); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no Jaeger: %v", err)
-		}
-		t.Skipf("SKIPPED, NO JAEGER: %v; ./scripts/test builds it", err)
-	}
+	bin := builtTool(t, "VIGIL_JAEGER", "jaeger-v1.76.0")
 	free := func() string { return freeAddr(t) }
 	j := jaeger{otlp: "http://" + free(), query: "http://" + free()}
 	addr := func(url string) string { return strings.TrimPrefix(url, "http://") }
@@ -50,6 +41,24 @@ func startJaeger(t *testing.T) jaeger {
 	})
 	until(t, 30*time.Second, "Jaeger answers", func() bool { return get(t.Context(), j.query+"/api/services", nil) == nil })
 	return j
+}
+
+// builtTool is the path of a program that scripts/test built: variable holds it,
+// or it has this name in the user's cache. Without it the test is skipped loudly,
+// and fails where CI is set.
+func builtTool(t *testing.T, variable, name string) string {
+	t.Helper()
+	bin := os.Getenv(variable)
+	if bin == "" {
+		bin = filepath.Join(os.Getenv("HOME"), ".cache/vigil/tools", name)
+	}
+	if _, err := os.Stat(bin); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("no %s: %v", name, err)
+		}
+		t.Skipf("SKIPPED, NO %s: %v; ./scripts/test builds it", strings.ToUpper(name), err)
+	}
+	return bin
 }
 
 // get decodes a JSON answer.
