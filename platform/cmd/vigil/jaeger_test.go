@@ -46,7 +46,7 @@ func startJaeger(t *testing.T) jaeger {
 // builtTool is the path of a program that scripts/test built: variable holds it,
 // or it has this name in the user's cache. Without it the test is skipped loudly,
 // and fails where CI is set.
-func builtTool(t *testing.T, variable, name string) string {
+func builtTool(t testing.TB, variable, name string) string {
 	t.Helper()
 	bin := os.Getenv(variable)
 	if bin == "" {
