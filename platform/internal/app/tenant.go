@@ -123,7 +123,7 @@ func (a *App) admits() (l ingest.Limits) {
 func (a *App) historyOptions(log *slog.Logger) metrics.Options {
 	s := a.o.Config.Storage
 	return metrics.Options{
-		Retention: a.retention(), MaxBytes: int64(s.MaxBytes), MaxLogBytes: int64(s.LogBytes), ChunkSamples: s.ChunkSamples,
+		Retention: a.retention(), MaxBytes: int64(s.MaxBytes), MaxLogBytes: int64(s.LogBytes), ChunkSamples: s.ChunkSamples, MaxSeries: s.MaxSeries,
 		Now: a.o.Now, Log: log,
 	}
 }

@@ -61,6 +61,7 @@ type Storage struct {
 	LogBytes     vigil.Size     `yaml:"log_bytes" json:"log_bytes,omitempty"`         // of samples that are not compressed yet: 64 MiB
 	WALBytes     vigil.Size     `yaml:"wal_bytes" json:"wal_bytes,omitempty"`         // of SQLite's write-ahead log before it is folded under load: 16 MiB
 	ChunkSamples int            `yaml:"chunk_samples" json:"chunk_samples,omitempty"` // of a series that are compressed together: 480
+	MaxSeries    int            `yaml:"max_series" json:"max_series,omitempty"`       // that are known at most, ended ones too: 1,000,000
 }
 
 // Remediator configures the hands.
@@ -284,6 +285,8 @@ func (s Storage) check() error {
 		return bad("storage.wal_bytes: %v is not between 16 KiB and 64 MiB", s.WALBytes)
 	case s.ChunkSamples != 0 && (s.ChunkSamples < 8 || s.ChunkSamples > 4096):
 		return bad("storage.chunk_samples: %d is not between 8 and 4096", s.ChunkSamples)
+	case s.MaxSeries < 0 || s.MaxSeries > 10_000_000:
+		return bad("storage.max_series: %d is not between 1 and 10000000", s.MaxSeries)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func advice(code string) string {
 	case "sample_too_old", "sample_too_new":
 		return "A sample may be an hour old, or 15 days where the collector was started with --allow-backfill, and ten minutes ahead; leave ts out for the time of receipt, or check the sender's clock."
 	case "series_limit":
-		return "Drop a label whose values never repeat; samples of known series are still accepted."
+		return "Drop a label whose values never repeat, or raise storage.max_series; samples of known series are still accepted."
 	case "name_invalid", "label_name_invalid":
 		return "A name is a letter or underscore, then letters, digits, underscore, dot, dash and slash."
 	case "name_limit", "label_limit":

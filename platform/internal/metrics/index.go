@@ -84,7 +84,7 @@ func (x *index) intern(key []byte) (flow.SeriesRow, error) {
 		if len(x.keys) >= x.limit {
 			return flow.SeriesRow{}, vigil.Errorf(vigil.Busy, "series_limit", "there are %d series already", x.limit).
 				With("limit", x.limit).
-				Hinted("Look for a label whose values never repeat (a request id, a time), drop it, or raise the limit.")
+				Hinted("Look for a label whose values never repeat (a request id, a time), drop it, or raise storage.max_series.")
 		}
 		own := string(key) // the name and the labels are parts of it
 		meta, ok := flow.SeriesOf(own)

@@ -86,6 +86,10 @@ func encodeLabels(l vigil.Labels) (string, error) {
 	return encode(l)
 }
 
+// seriesPage is how many series are read under one read transaction: a start on
+// a slow machine must not run out of the time that a read has.
+const seriesPage = 500
+
 // EachSeries calls fn for every series, by ascending id. An error of fn ends
 // the walk.
 func (db *DB) EachSeries(ctx context.Context, fn func(flow.SeriesRow) error) error {
@@ -99,11 +103,11 @@ func (db *DB) EachSeries(ctx context.Context, fn func(flow.SeriesRow) error) err
 			n++
 			after = int64(s.ID)
 			return fn(s)
-		}, `SELECT id, name, labels, seen FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, listMax)
+		}, `SELECT id, name, labels, seen FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, seriesPage)
 		if err != nil {
 			return wrap(err, "read series")
 		}
-		more = n == listMax
+		more = n == seriesPage
 	}
 	return nil
 }
