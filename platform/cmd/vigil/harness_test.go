@@ -90,7 +90,7 @@ func (p *process) listen(r io.Reader, lines chan<- string) {
 
 // until waits until the URLs are printed and the collector's answers.
 func (p *process) until(ctx context.Context, lines <-chan string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	want := 1
 	switch p.cmd.Args[1] {
