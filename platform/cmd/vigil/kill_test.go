@@ -334,7 +334,7 @@ func verifyAudit(t *testing.T, dir, conf string) {
 }
 
 // query asks the database as a person would.
-func query(t *testing.T, bin, dir, sql string) (rows []map[string]any) {
+func query(t testing.TB, bin, dir, sql string) (rows []map[string]any) {
 	t.Helper()
 	cmd := exec.Command(bin, "sql", "--data", filepath.Join(dir, "data"), "--limit", "10000000", "-o", "json", sql)
 	cmd.Env = environ(dir)
