@@ -31,6 +31,7 @@ type Run struct {
 	First uint32       // index of the run's first row
 	Count uint32
 	Flags uint32 // abi.FlagStale, …
+	Home  uint32 // Home of the series' host label
 }
 
 // Rejection names a well-formed sample that was not admitted.

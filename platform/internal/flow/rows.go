@@ -10,7 +10,18 @@ import (
 type SeriesRow struct {
 	ID   uint64
 	Meta vigil.Series
-	Seen int64 // unix nanoseconds: no sample of it is much newer
+	Seen int64  // unix nanoseconds: no sample of it is much newer
+	Home uint32 // Home of its host label; not on disk
+}
+
+// Home says where what belongs to a host is done, to be taken modulo the number
+// of shards: FNV-1a, so that it is the same in every run.
+func Home(host string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(host) {
+		h = (h ^ uint32(host[i])) * 16777619
+	}
+	return h
 }
 
 // LogGroup is one group commit of the metric log: the series it is the first

@@ -141,14 +141,14 @@ func (b *builder) lay(out *flow.Batch, s flow.SeriesRow, first, count uint32) {
 		late++
 	}
 	if late > 0 {
-		out.Runs = append(out.Runs, flow.Run{ID: s.ID, Meta: s.Meta, First: first, Count: late, Flags: abi.FlagLate})
+		out.Runs = append(out.Runs, flow.Run{ID: s.ID, Meta: s.Meta, First: first, Count: late, Flags: abi.FlagLate, Home: s.Home})
 	}
 	if late < count {
 		flags := uint32(0)
 		if math.Float64bits(out.Values[first+count-1]) == staleNaN {
 			flags = abi.FlagStale
 		}
-		out.Runs = append(out.Runs, flow.Run{ID: s.ID, Meta: s.Meta, First: first + late, Count: count - late, Flags: flags})
+		out.Runs = append(out.Runs, flow.Run{ID: s.ID, Meta: s.Meta, First: first + late, Count: count - late, Flags: flags, Home: s.Home})
 	}
 }
 

@@ -16,10 +16,15 @@ import (
 type series struct {
 	id      uint64
 	meta    vigil.Series
-	durable bool // its row is on disk; guarded by Store.committing, as is seen
+	home    uint32 // flow.Home of its host label
+	durable bool   // its row is on disk; guarded by Store.committing, as is seen
 	seen    int64
 	leaving atomic.Bool // nobody asked for it since it was marked; see forget.go
 	head    head        // guarded by Store.mu
+}
+
+func (one *series) row() flow.SeriesRow {
+	return flow.SeriesRow{ID: one.id, Meta: one.meta, Home: one.home}
 }
 
 // stay takes the mark of leaving off; the caller holds the index's lock.
@@ -56,6 +61,7 @@ func (x *index) load(r flow.SeriesRow, floor int64) {
 
 // add needs mu.
 func (x *index) add(key string, one *series) {
+	one.home = flow.Home(one.meta.Labels["host"])
 	x.keys[key] = one
 	x.ids[one.id] = one
 	x.of[one.meta.Name] = append(x.of[one.meta.Name], one)
@@ -72,7 +78,7 @@ func (x *index) find(key []byte) (flow.SeriesRow, bool) {
 		return flow.SeriesRow{}, false
 	}
 	one.stay()
-	return flow.SeriesRow{ID: one.id, Meta: one.meta}, true
+	return one.row(), true
 }
 
 // intern returns the series with a key, which is made if it is new.
@@ -95,7 +101,7 @@ func (x *index) intern(key []byte) (flow.SeriesRow, error) {
 		x.add(own, one)
 	}
 	one.stay()
-	return flow.SeriesRow{ID: one.id, Meta: one.meta}, nil
+	return one.row(), nil
 }
 
 func (x *index) byID(id uint64) *series {

@@ -79,17 +79,39 @@ type placed struct {
 	row int
 }
 
+// paper is what notes are written on, again and again.
+type paper struct {
+	answers []placed
+	notes   []note
+}
+
+// maxPaper bounds what is kept of it: 2 MiB.
+const maxPaper = 1 << 13
+
+// wipe forgets what was written.
+func (p *paper) wipe() {
+	clear(p.answers)
+	clear(p.notes)
+	if p.answers, p.notes = p.answers[:0], p.notes[:0]; cap(p.notes) > maxPaper {
+		*p = paper{}
+	}
+}
+
 // notes turns the guest's answers into notes, in the order in which they would
 // have come about had each batch been judged alone: what is decided must not
 // depend on how batches were put together. A verdict stands from its row to the
 // next one; a series without an answer keeps the verdict it has.
-func (d *desk) notes(judgements []flow.Judgement) []note {
-	answers := make([]placed, 0, len(judgements))
-	for _, j := range judgements {
-		answers = append(answers, placed{j, d.rowOf(j)})
+func (d *desk) notes(on *paper, judgements []flow.Judgement) []note {
+	answers, notes := on.answers[:0], on.notes[:0]
+	sorted := true
+	for i := range judgements {
+		row := d.rowOf(&judgements[i])
+		sorted = sorted && (i == 0 || answers[i-1].row <= row)
+		answers = append(answers, placed{judgements[i], row})
 	}
-	slices.SortStableFunc(answers, func(a, b placed) int { return cmp.Compare(a.row, b.row) })
-	notes := make([]note, 0, len(d.asked))
+	if on.answers = answers; !sorted {
+		slices.SortStableFunc(answers, func(a, b placed) int { return cmp.Compare(a.row, b.row) })
+	}
 	for i, t := range d.asked {
 		first, end := int(d.ask.Runs[i].First), int(d.ask.Runs[i].First+d.ask.Runs[i].Count)
 		n := 0
@@ -97,36 +119,52 @@ func (d *desk) notes(judgements []flow.Judgement) []note {
 			n++
 		}
 		if n == 0 {
-			notes = append(notes, d.standing(t, end-1))
+			notes = append(notes, note{})
+			d.standing(&notes[len(notes)-1], t, end-1)
 		}
 		for k := range n {
 			until := end
 			if k+1 < n {
 				until = answers[k+1].row
 			}
-			notes = append(notes, d.note(t, answers[k], first, max(until-1, answers[k].row)))
+			notes = append(notes, note{})
+			d.note(&notes[len(notes)-1], t, &answers[k], first, max(until-1, answers[k].row))
 		}
 		answers = answers[n:]
 	}
-	slices.SortStableFunc(notes, func(a, b note) int {
-		return cmp.Or(a.received.Compare(b.received), a.at.Compare(b.at))
-	})
+	on.notes = notes
+	// Mostly they are in order, and copies of notes would be half of what
+	// recording them costs.
+	for i := 1; i < len(notes); i++ {
+		if notes[i-1].compare(&notes[i]) > 0 {
+			slices.SortStableFunc(notes, func(a, b note) int { return a.compare(&b) })
+			break
+		}
+	}
 	return notes
 }
 
-// standing is the note of a verdict that is as it was.
-func (d *desk) standing(t *track, newest int) note {
-	n := d.covering(note{track: t}, newest)
+// standing is set to the note of a verdict that is as it was.
+func (d *desk) standing(n *note, t *track, newest int) {
+	*n = note{track: t}
+	d.covering(n, newest)
 	n.at, n.received = n.newest, n.heard
 	if d.origins[newest].bare && isClear(t.said) {
 		n.verdict, t.said, n.basis = vigil.VerdictNoData, vigil.VerdictNoData, vigil.BasisAbsence
 	}
-	return n
+}
+
+// compare orders notes by when they came about.
+func (n *note) compare(m *note) int {
+	if c := n.received.Compare(m.received); c != 0 {
+		return c
+	}
+	return n.at.Compare(m.at)
 }
 
 // rowOf finds the row that a judgement speaks of: the one with its time, else
 // the last of its series.
-func (d *desk) rowOf(j flow.Judgement) int {
+func (d *desk) rowOf(j *flow.Judgement) int {
 	r := d.ask.Runs[j.Run]
 	times := d.ask.Times[r.First : r.First+r.Count]
 	i, ok := slices.BinarySearch(times, j.At.UnixNano())
@@ -136,11 +174,11 @@ func (d *desk) rowOf(j flow.Judgement) int {
 	return int(r.First) + i
 }
 
-// note is one answer as the host understands it: samples that came too late or
+// note is set to one answer as the host understands it: samples that came too late or
 // are no numbers fire nothing, whatever the guest says, and the absence of samples
 // proves nothing to be well.
-func (d *desk) note(t *track, a placed, first, newest int) note {
-	n := note{
+func (d *desk) note(n *note, t *track, a *placed, first, newest int) {
+	*n = note{
 		track: t, verdict: a.Verdict, value: finite(a.Value), reason: clip(a.Message),
 		at: time.Unix(0, d.ask.Times[a.row]), received: d.origins[a.row].batch.Received,
 	}
@@ -152,17 +190,16 @@ func (d *desk) note(t *track, a placed, first, newest int) note {
 	}
 	t.said, n.bare = n.verdict, bare
 	n.seen, n.asking = d.seen(first, a.row, d.ask.Runs[a.Run].Flags), d.heard.about(a.Run)
-	return d.covering(n, newest)
+	d.covering(n, newest)
 }
 
 // isClear reports whether a verdict says that its target is well.
 func isClear(v vigil.Verdict) bool { return v == vigil.VerdictOK || v == vigil.VerdictInfo }
 
 // covering says which row is the newest that a note's verdict holds for.
-func (d *desk) covering(n note, row int) note {
+func (d *desk) covering(n *note, row int) {
 	o := d.origins[row]
 	n.newest, n.heard, n.began, n.trail = time.Unix(0, d.ask.Times[row]), o.batch.Received, o.at, o.batch.Trail
-	return n
 }
 
 // seen is the samples of a series up to a row, the last maxSeen of them.

@@ -86,6 +86,7 @@ func (b *book) forget(t *track) {
 	defer b.mu.Unlock()
 	s := t.subject
 	delete(s.readings, t.id)
+	t.reading = nil
 	if s.tracks--; s.tracks == 0 && !isOpen(s.ep) {
 		s.gone = true
 		delete(b.subjects, key{s.rule, s.target})
@@ -100,8 +101,9 @@ func (b *book) record(ctx context.Context, notes []note, now time.Time) (fired b
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := changes{e: b.e, done: b.e.opts.Now()}
-	steady := map[*subject]int{} // index of its newest note
-	for i, n := range notes {
+	waiting := 0 // subjects to be looked at for a note that changes nothing
+	for i := range notes {
+		n := &notes[i]
 		s := n.track.subject
 		if s.gone {
 			continue
@@ -116,12 +118,15 @@ func (b *book) record(ctx context.Context, notes []note, now time.Time) (fired b
 		if s.calm(n, now) {
 			continue
 		}
-		if j, ok := steady[s]; !ok || n.heard.After(notes[j].heard) {
-			steady[s] = i
+		if s.steady == 0 || n.heard.After(notes[s.steady-1].heard) {
+			waiting += 1 - min(s.steady, 1)
+			s.steady = i + 1
 		}
 	}
-	for i, n := range notes {
-		if j, ok := steady[n.track.subject]; ok && i == j {
+	for i := 0; waiting > 0; i++ {
+		if n := &notes[i]; n.track.subject.steady == i+1 {
+			waiting--
+			n.track.subject.steady = 0
 			c.look(n.track.subject, n.heard, n.began)
 		}
 	}

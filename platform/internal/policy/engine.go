@@ -151,33 +151,37 @@ func (e *Engine) Stats() Stats {
 func (e *Engine) Offer(b *flow.Batch) {
 	now := e.opts.Now()
 	if len(e.shards) == 1 {
-		e.shards[0].offer(&offer{batch: b, runs: b.Runs, at: now})
+		e.shards[0].offer(newOffer(b, nil, now))
 		return
 	}
-	parts := make([][]flow.Run, len(e.shards))
-	for _, r := range b.Runs {
-		i := e.home(r.Meta.Labels["host"])
-		parts[i] = append(parts[i], r)
+	n := uint32(len(e.shards))
+	ends := make([]int, n+1) // of the shards' parts of picks, one further
+	for i := range b.Runs {
+		ends[b.Runs[i].Home%n+1]++
 	}
-	for i, runs := range parts {
-		if len(runs) > 0 {
-			e.shards[i].offer(&offer{batch: b, runs: runs, at: now})
+	for i := range n {
+		ends[i+1] += ends[i]
+	}
+	picks := make([]uint32, len(b.Runs))
+	for i := range b.Runs {
+		shard := b.Runs[i].Home % n
+		picks[ends[shard]] = uint32(i)
+		ends[shard]++
+	}
+	first := 0
+	for i, end := range ends[:n] { // which by now is where the shard's part ends
+		if end > first {
+			e.shards[i].offer(newOffer(b, picks[first:end:end], now))
 		}
+		first = end
 	}
-}
-
-// home is the shard of a host: FNV-1a, so that it is the same in every run.
-func (e *Engine) home(host string) int {
-	h := uint64(14695981039346656037)
-	for i := range len(host) {
-		h = (h ^ uint64(host[i])) * 1099511628211
-	}
-	return int(h % uint64(len(e.shards)))
 }
 
 // bookFor is the book that a target's episode is kept in. A target named after
 // its series' host label is booked on the shard of that series.
-func (e *Engine) bookFor(t vigil.Target) *book { return e.books[e.home(t.Host)] }
+func (e *Engine) bookFor(t vigil.Target) *book {
+	return e.books[flow.Home(t.Host)%uint32(len(e.books))]
+}
 
 // Wake signals that shard i has batches to judge.
 func (e *Engine) Wake(shard int) <-chan struct{} { return e.shards[shard].inbox.wake }

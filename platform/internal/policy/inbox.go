@@ -18,7 +18,8 @@ const (
 // offer is the part of a batch that waits for one shard.
 type offer struct {
 	batch *flow.Batch
-	runs  []flow.Run
+	picks []uint32 // which of the batch's runs; nil: all
+	rows  int
 	at    time.Time // when it began to wait
 
 	// Of what a query gave.
@@ -27,11 +28,27 @@ type offer struct {
 	fault string // why there is no answer; "" if there is one
 }
 
-func (o *offer) rows() (n int) {
-	for _, r := range o.runs {
-		n += int(r.Count)
+func newOffer(b *flow.Batch, picks []uint32, at time.Time) *offer {
+	o := &offer{batch: b, picks: picks, at: at}
+	for i := range o.len() {
+		o.rows += int(o.run(i).Count)
 	}
-	return n
+	return o
+}
+
+// len is how many runs it has.
+func (o *offer) len() int {
+	if o.picks == nil {
+		return len(o.batch.Runs)
+	}
+	return len(o.picks)
+}
+
+func (o *offer) run(i int) *flow.Run {
+	if o.picks != nil {
+		i = int(o.picks[i])
+	}
+	return &o.batch.Runs[i]
 }
 
 // inbox holds what a shard has not judged yet. When it is full it keeps the
@@ -52,7 +69,7 @@ func newInbox() inbox {
 // put adds an offer and returns how many samples were passed over for it.
 func (in *inbox) put(o *offer) (skipped int) {
 	in.mu.Lock()
-	n := o.rows()
+	n := o.rows
 	full := len(in.offers) >= maxOffers || (in.rows+n > maxRows && in.rows > 0)
 	if full || len(in.newest) > 0 {
 		skipped = in.keepNewest(o)
@@ -74,7 +91,8 @@ func (in *inbox) hint() {
 
 // keepNewest is called with mu held.
 func (in *inbox) keepNewest(o *offer) (skipped int) {
-	for _, r := range o.runs {
+	for i := range o.len() {
+		r := o.run(i)
 		if r.Count == 0 {
 			continue
 		}
@@ -95,14 +113,16 @@ func (in *inbox) keepNewest(o *offer) (skipped int) {
 
 // single copies one row of an offer into an offer of its own, so that the
 // batch it came from can be forgotten.
-func (o *offer) single(r flow.Run, row uint32) *offer {
+func (o *offer) single(r *flow.Run, row uint32) *offer {
 	b := &flow.Batch{
 		Tenant: o.batch.Tenant, By: o.batch.By, Received: o.batch.Received, Trail: o.batch.Trail,
 		Runs:   []flow.Run{{ID: r.ID, Meta: r.Meta, Count: 1, Flags: r.Flags}},
 		Times:  []int64{o.batch.Times[row]},
 		Values: []float64{o.batch.Values[row]},
 	}
-	return &offer{batch: b, runs: b.Runs, at: o.at, rule: o.rule, bare: o.bare}
+	single := newOffer(b, nil, o.at)
+	single.rule, single.bare = o.rule, o.bare
+	return single
 }
 
 // take removes the offers of one turn, oldest first. What remains is hinted at.
@@ -110,8 +130,8 @@ func (in *inbox) take() (turn []*offer) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	rows, n := 0, 0
-	for n < len(in.offers) && (n == 0 || rows+in.offers[n].rows() <= turnRows) {
-		rows += in.offers[n].rows()
+	for n < len(in.offers) && (n == 0 || rows+in.offers[n].rows <= turnRows) {
+		rows += in.offers[n].rows
 		n++
 	}
 	turn = append(turn, in.offers[:n]...)

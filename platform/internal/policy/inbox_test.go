@@ -16,7 +16,7 @@ func offerOf(id uint64, times ...int64) *offer {
 		Runs:  []flow.Run{{ID: id, Meta: vigil.Series{Name: "x"}, Count: uint32(len(times))}},
 		Times: times, Values: make([]float64, len(times)), Received: time.Unix(0, times[len(times)-1]),
 	}
-	return &offer{batch: b, runs: b.Runs}
+	return newOffer(b, nil, time.Time{})
 }
 
 // TestInbox_NeverLosesTheNewest checks that whatever is offered, a reader who
@@ -31,7 +31,7 @@ func TestInbox_NeverLosesTheNewest(t *testing.T) {
 		takeAll := func() {
 			for turn := in.take(); len(turn) > 0; turn = in.take() {
 				for _, o := range turn {
-					for _, r := range o.runs {
+					for _, r := range o.batch.Runs {
 						taken += int(r.Count)
 						seen[r.ID] = max(seen[r.ID], o.batch.Times[r.First+r.Count-1])
 					}
@@ -74,7 +74,7 @@ func TestInbox_LetsALargeOfferInAlone(t *testing.T) {
 	if skipped := in.put(offerOf(1, times...)); skipped != 0 {
 		t.Errorf("%d samples passed over", skipped)
 	}
-	if got := in.take(); len(got) != 1 || got[0].rows() != maxRows+1 {
+	if got := in.take(); len(got) != 1 || got[0].rows != maxRows+1 {
 		t.Errorf("took %d offers", len(got))
 	}
 }

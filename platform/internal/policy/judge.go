@@ -27,10 +27,11 @@ func (sh *shard) judge(ctx context.Context, d *desk, now time.Time) error {
 		}
 		return errors.Join(err, sh.stall(ctx, d, now, note{reason: failure(err), asking: d.heard}))
 	}
-	fired, err := sh.record(ctx, d.notes(judgements), now)
+	fired, err := sh.record(ctx, d.notes(&sh.paper, judgements), now)
 	if !fired {
 		sh.trace(d)
 	}
+	sh.paper.wipe()
 	d.done()
 	return err
 }
@@ -78,8 +79,8 @@ func (sh *shard) stall(ctx context.Context, d *desk, now time.Time, why note) er
 			seen: slice{p.from.batch.Times[row : row+1], p.from.batch.Values[row : row+1], p.flags},
 		})
 		t.said = vigil.VerdictError
-		if len(t.rows) > 1 || p.from.rows() > 1 {
-			own := p.from.single(flow.Run{ID: t.id, Meta: t.series, Flags: p.flags}, row)
+		if len(t.rows) > 1 || p.from.rows > 1 {
+			own := p.from.single(&flow.Run{ID: t.id, Meta: t.series, Flags: p.flags}, row)
 			t.rows = append(t.rows[:0], piece{from: own, count: 1, flags: p.flags})
 		}
 	}
@@ -108,9 +109,9 @@ func (sh *shard) tick(ctx context.Context, d *desk, now time.Time) error {
 		case age > forgetting && len(t.rows) == 0:
 			t.book.forget(t)
 			delete(d.tracks, id)
-			delete(sh.routes, id)
+			sh.forgetRoute(id)
 			if sh.tracks--; sh.tracks == maxTracks-1 {
-				clear(sh.routes) // there is room for a series turned away before
+				sh.forgetRoutes() // there is room for a series turned away before
 			}
 		case age > d.bound.row.Lookback.D() && !t.silent:
 			t.silent = true

@@ -159,7 +159,7 @@ func (e *Engine) deliver(r *rule, q flow.Query, results []flow.QueryResult, trai
 	offers := map[int]*offer{} // by shard, and apart those that rest on nothing
 	for _, res := range results {
 		run := r.query.name(e, r, res.Series)
-		home, when, bare := e.home(run.Meta.Labels["host"]), res.Newest, res.Newest.IsZero()
+		home, when, bare := int(flow.Home(run.Meta.Labels["host"])%uint32(len(e.shards))), res.Newest, res.Newest.IsZero()
 		if bare {
 			home, when = -1-home, q.At
 		}
@@ -168,14 +168,12 @@ func (e *Engine) deliver(r *rule, q flow.Query, results []flow.QueryResult, trai
 			o = &offer{batch: &flow.Batch{Tenant: e.opts.Tenant, Received: now, Trail: trail}, at: now, rule: r, bare: bare}
 			offers[home] = o
 		}
-		run.First, run.Count = uint32(len(o.runs)), 1
-		o.runs = append(o.runs, run)
+		run.First, run.Count = uint32(o.rows), 1
+		o.batch.Runs, o.rows = append(o.batch.Runs, run), o.rows+1
 		o.batch.Times, o.batch.Values = append(o.batch.Times, when.UnixNano()), append(o.batch.Values, res.Value)
 	}
 	for _, home := range slices.Sorted(maps.Keys(offers)) {
-		o := offers[home]
-		o.batch.Runs = o.runs
-		e.shards[max(home, -1-home)].offer(o)
+		e.shards[max(home, -1-home)].offer(offers[home])
 	}
 }
 

@@ -86,20 +86,28 @@ type note struct {
 }
 
 // turns reports whether a note says something else than the last of its series.
-func (s *subject) turns(n note) bool {
-	r := s.readings[n.track.id]
+func (s *subject) turns(n *note) bool {
+	r := s.readingOf(n.track)
 	return n.verdict != "" && (r == nil || r.verdict != n.verdict)
 }
 
+// readingOf is the reading of a track's series, nil if nothing was said of it.
+func (s *subject) readingOf(t *track) *reading {
+	if t.reading == nil {
+		t.reading = s.readings[t.id]
+	}
+	return t.reading
+}
+
 // hear takes a note into the readings.
-func (s *subject) hear(n note) {
-	r := s.readings[n.track.id]
+func (s *subject) hear(n *note) {
+	r := s.readingOf(n.track)
 	if r == nil {
 		if n.verdict == "" {
 			return
 		}
 		r = &reading{series: n.track.series}
-		s.readings[n.track.id] = r
+		s.readings[n.track.id], n.track.reading = r, r
 		if s.about == 0 && isOpen(s.ep) && s.ep.Series.String() == r.series.String() {
 			s.about = n.track.id
 		}

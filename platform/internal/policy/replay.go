@@ -70,7 +70,7 @@ func Replay(ctx context.Context, d vigil.Decision, g Guest) (Said, error) {
 		// A failure says nothing of a value: the one that stood goes on to.
 		return Said{vigil.VerdictError, d.Value, failure(err)}, nil
 	}
-	n := last(desk.notes(judgements), desk.asked[len(desk.asked)-1], d.At)
+	n := last(desk.notes(&paper{}, judgements), desk.asked[len(desk.asked)-1], d.At)
 	if d.Verdict == vigil.VerdictPending && n.verdict == vigil.VerdictFire {
 		n.verdict = vigil.VerdictPending // `for` is the host's, and lies in when it looked
 	}

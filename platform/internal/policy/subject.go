@@ -20,6 +20,7 @@ type subject struct {
 	tracks   int                 // series bound to it, on all shards
 	next     time.Time           // of the next look while hot
 	gone     bool                // nothing is told of it any more
+	steady   int                 // one more than the index of its newest note that changes nothing; 0 outside of record
 
 	entered   vigil.Health // as the census knows it; "": it does not
 	enteredAt time.Time
@@ -113,7 +114,7 @@ func (s *subject) hot(now time.Time) bool {
 
 // calm reports whether a look could change nothing and nobody waits for one:
 // the target was well and is said to be. Nearly all notes find it so.
-func (s *subject) calm(n note, now time.Time) bool {
+func (s *subject) calm(n *note, now time.Time) bool {
 	return s.word == vigil.VerdictOK && n.verdict == vigil.VerdictOK && !s.owed && !s.hot(now)
 }
 
