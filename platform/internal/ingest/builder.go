@@ -56,9 +56,13 @@ type builder struct {
 	mixed   bool    // they did not come in the order of their names
 	crowded bool    // it has more than are admitted, and not all are here
 	key     []byte
+	words   *wordings // of the protocol, nil if it has none
+	said    *wording  // the last one
 
 	runs    []run
 	rows    []row
+	highest uint64            // id so far
+	mingled bool              // ids did not come in ascending order: known holds all
 	known   map[uint64]uint32 // run by id
 	fresh   map[string]uint32 // run by key
 	item    uint32            // number of the present one
@@ -128,12 +132,7 @@ func (b *builder) series(name []byte) (uint32, fault) {
 	key := append(flow.AppendKeyPart(b.key[:0], name), b.tail...)
 	b.key = key
 	if s, ok := b.store.Find(key); ok {
-		at, ok := b.known[s.ID]
-		if !ok {
-			at = b.start(run{series: s})
-			b.known[s.ID] = at
-		}
-		return at, fault{}
+		return b.runOf(s), fault{}
 	}
 	if at, ok := b.fresh[string(key)]; ok {
 		return at, fault{}
@@ -145,6 +144,30 @@ func (b *builder) series(name []byte) (uint32, fault) {
 	at := b.start(run{key: own})
 	b.fresh[own] = at
 	return at, fault{}
+}
+
+// runOf returns the run of a series of the store. Requests mostly name series in
+// the order in which they became known, each once: then no map is needed.
+func (b *builder) runOf(s flow.SeriesRow) uint32 {
+	switch {
+	case s.ID > b.highest:
+		b.highest = s.ID
+	case b.mingled:
+	default:
+		b.mingled = true
+		for i := range b.runs {
+			if r := &b.runs[i]; r.key == "" {
+				b.known[r.series.ID] = uint32(i)
+			}
+		}
+	}
+	if b.mingled {
+		if at, ok := b.known[s.ID]; ok {
+			return at
+		}
+		b.known[s.ID] = uint32(len(b.runs))
+	}
+	return b.start(run{series: s})
 }
 
 func (b *builder) start(r run) uint32 {

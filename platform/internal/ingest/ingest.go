@@ -73,6 +73,8 @@ type Ingest struct {
 	names  names
 	deltas deltas
 
+	writes, lines wordings // by protocol
+
 	accepted, refused, skipped atomic.Uint64
 }
 

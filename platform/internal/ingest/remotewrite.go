@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
 	"mime"
 
@@ -21,6 +22,7 @@ func (in *Ingest) RemoteWrite(ctx context.Context, r flow.IngestRequest) (flow.R
 	}
 	b := in.builder()
 	defer in.done(b)
+	b.words = &in.writes
 	if err := decodeWrite(r.Body, b); err != nil {
 		return flow.Receipt{}, err
 	}
@@ -70,27 +72,64 @@ func decodeWrite(body []byte, out *builder) error {
 // decodeSeries reads a TimeSeries: first its labels, wherever they stand, and
 // then what they name.
 func decodeSeries(body []byte, out *builder) bool {
+	w := out.guess(body)
+	if w == nil {
+		w = out.recall(body[:labelsFirst(body)])
+	}
+	if w != nil && onlySamples(body[len(w.text):]) {
+		return decodeSamples(body[len(w.text):], out, out.runOf(w.series), fault{})
+	}
 	out.begin()
 	var name []byte
-	rest := body // what follows the labels that come first, which is nearly always all
-	for len(rest) >= 2 && rest[0] == 1<<3|wireBytes && rest[1] < 0x80 && len(rest)-2 >= int(rest[1]) {
+	first := labelsFirst(body) // nearly always all of them
+	for rest := body[:first]; len(rest) > 0; rest = rest[2+rest[1]:] {
 		if !decodeLabel(rest[2:2+rest[1]], out, &name) {
 			return false
 		}
-		rest = rest[2+rest[1]:]
 	}
+	rest := body[first:]
 	var f field
-	w := wire{b: rest}
-	for w.next(&f) {
-		if w.is(&f, 1, wireBytes) && !decodeLabel(f.b, out, &name) {
+	m := wire{b: rest}
+	for m.next(&f) {
+		if m.is(&f, 1, wireBytes) && !decodeLabel(f.b, out, &name) {
 			return false
 		}
 	}
-	if w.bad {
+	if m.bad {
 		return false
 	}
 	run, wrong := out.series(name)
-	for w = (wire{b: rest}); w.next(&f); {
+	if w == nil && onlySamples(rest) {
+		out.learn(body[:first], run, wrong)
+	}
+	return decodeSamples(rest, out, run, wrong)
+}
+
+// labelsFirst is how many bytes of a TimeSeries are labels before anything else.
+func labelsFirst(b []byte) (n int) {
+	for len(b)-n >= 2 && b[n] == 1<<3|wireBytes && b[n+1] < 0x80 && len(b)-n-2 >= int(b[n+1]) {
+		n += 2 + int(b[n+1])
+	}
+	return n
+}
+
+// onlySamples reports whether the rest of a TimeSeries is samples of the form in
+// which nearly every one comes.
+func onlySamples(b []byte) bool {
+	for len(b) > 0 {
+		if len(b) < 2 || b[0] != 2<<3|wireBytes || b[1] >= 0x80 || len(b)-2 < int(b[1]) {
+			return false
+		}
+		b = b[2+b[1]:]
+	}
+	return true
+}
+
+// decodeSamples reads what a TimeSeries has beside its labels.
+func decodeSamples(body []byte, out *builder, run uint32, wrong fault) bool {
+	var f field
+	w := wire{b: body}
+	for w.next(&f) {
 		switch {
 		case w.is(&f, 2, wireBytes):
 			if !decodeSample(f.b, out, run, wrong) {
@@ -148,6 +187,11 @@ func shortLabel(b []byte) (n, m int, ok bool) {
 }
 
 func decodeSample(body []byte, out *builder, run uint32, wrong fault) bool {
+	if v, ms, ok := plainSample(body); ok {
+		out.put(run, wrong, fromUnix(ms, 1e6), v)
+		out.next()
+		return true
+	}
 	var v float64
 	var ms int64
 	var f field
@@ -163,6 +207,16 @@ func decodeSample(body []byte, out *builder, run uint32, wrong fault) bool {
 	out.put(run, wrong, fromUnix(ms, 1e6), v)
 	out.next()
 	return !w.bad
+}
+
+// plainSample reads a sample in the form in which nearly every one comes: value
+// and time, both there and in order.
+func plainSample(b []byte) (v float64, ms int64, ok bool) {
+	if len(b) < 11 || b[0] != 1<<3|wireFixed64 || b[9] != 2<<3|wireVarint {
+		return 0, 0, false
+	}
+	n, size := binary.Uvarint(b[10:])
+	return math.Float64frombits(binary.LittleEndian.Uint64(b[1:])), int64(n), size == len(b)-10
 }
 
 // fromUnix turns a count of units since 1970 into nanoseconds. What does not fit
