@@ -21,9 +21,16 @@ const logOverflow = 256 << 20
 // waiting is a batch in the queue: encoded by its caller, written by the
 // committer, who says once on done how it went.
 type waiting struct {
-	batch *flow.Batch
-	frame []byte
-	done  chan error
+	batch   *flow.Batch
+	frame   []byte
+	scratch columns
+	done    chan error
+}
+
+// group is what the committer builds one group commit in, again and again.
+type group struct {
+	blob   []byte
+	series []*series // of all runs of all batches, in order
 }
 
 // queue is what waits for the committer.
@@ -99,19 +106,25 @@ func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
 	if len(b.Times) == 0 {
 		return nil
 	}
-	var c columns
 	if s.logBytes.Load() > logOverflow {
 		return vigil.Errorf(vigil.Busy, "ingest_overload", "the metric log is not sealed as fast as it grows").
 			Hinted("Send again after a pause; vigil doctor shows what ails the disk.")
 	}
-	w := &waiting{batch: b, frame: appendFrame(nil, b, &c), done: make(chan error, 1)}
+	w, ok := s.idle.Get().(*waiting)
+	if !ok {
+		w = &waiting{done: make(chan error, 1)}
+	}
+	w.batch, w.frame = b, appendFrame(w.frame[:0], b, &w.scratch)
 	if err := s.queue.push(w); err != nil {
 		return err
 	}
 	select {
 	case err := <-w.done:
+		if w.batch = nil; cap(w.frame) <= groupBytes {
+			s.idle.Put(w)
+		}
 		return err
-	case <-ctx.Done():
+	case <-ctx.Done(): // the committer may still have w
 		return &vigil.Error{
 			Kind: vigil.Timeout, Code: "ingest_timeout", Err: context.Cause(ctx),
 			Msg: fmt.Sprintf("append %d samples: the disk did not answer in time", len(b.Times)),
@@ -120,20 +133,21 @@ func (s *Store) Append(ctx context.Context, b *flow.Batch) error {
 }
 
 // commit writes one group and answers all who wait for it.
-func (s *Store) commit(ctx context.Context, group []*waiting) {
+func (s *Store) commit(ctx context.Context, ready []*waiting) {
 	s.committing.Lock()
 	defer s.committing.Unlock()
-	group = slices.DeleteFunc(group, func(w *waiting) bool {
+	defer s.wipe()
+	ready = slices.DeleteFunc(ready, func(w *waiting) bool {
 		err := s.known(w.batch)
 		if err != nil {
 			w.done <- err
 		}
 		return err != nil
 	})
-	if len(group) == 0 {
+	if len(ready) == 0 {
 		return
 	}
-	g, fresh := s.gather(group)
+	g, fresh := s.gather(ready)
 	err := s.journal.AppendLog(ctx, g)
 	if err != nil {
 		err = fmt.Errorf("append %d samples: %w", g.Samples, err)
@@ -141,58 +155,64 @@ func (s *Store) commit(ctx context.Context, group []*waiting) {
 		for _, one := range fresh {
 			one.durable, one.seen = true, g.MaxTime
 		}
-		s.publish(group)
+		s.publish(ready)
 		if s.logBytes.Add(int64(len(g.Blob))) > s.opts.MaxLogBytes {
 			signal(s.untidy)
 		}
 	}
-	for _, w := range group {
+	for _, w := range ready {
 		w.done <- err
 	}
 }
 
-// gather builds the log group of some batches, and the series of which the disk
-// learns something.
-func (s *Store) gather(group []*waiting) (g flow.LogGroup, fresh []*series) {
-	g.Blob, g.MinTime, g.MaxTime = []byte{blobVersion}, math.MaxInt64, math.MinInt64
-	every := s.sightEvery()
-	seen := map[uint64]bool{}
-	for _, w := range group {
+// gather builds the log group of batches whose series are in s.group, and
+// returns the series of which the disk learns something.
+func (s *Store) gather(ready []*waiting) (g flow.LogGroup, fresh []*series) {
+	g.Blob, g.MinTime, g.MaxTime = append(s.group.blob[:0], blobVersion), math.MaxInt64, math.MinInt64
+	for _, w := range ready {
 		g.Blob = append(g.Blob, w.frame...)
 		g.Samples += len(w.batch.Times)
 		for _, t := range w.batch.Times {
 			g.MinTime, g.MaxTime = min(g.MinTime, t), max(g.MaxTime, t)
 		}
 	}
-	for _, w := range group {
-		for _, r := range w.batch.Runs {
-			one := s.index.byID(r.ID)
-			if stale := !one.durable || one.seen < g.MaxTime-every; stale && !seen[r.ID] {
-				seen[r.ID] = true
-				fresh = append(fresh, one)
-				sighted(one, &g)
-			}
+	every, seen := s.sightEvery(), map[uint64]bool{}
+	for _, one := range s.group.series {
+		if stale := !one.durable || one.seen < g.MaxTime-every; stale && !seen[one.id] {
+			seen[one.id] = true
+			fresh = append(fresh, one)
+			sighted(one, &g)
 		}
 	}
 	g.Checksum = checksum(g.Blob)
+	s.group.blob = g.Blob
 	return g, fresh
 }
 
+// wipe keeps what the next group can be built in.
+func (s *Store) wipe() {
+	clear(s.group.series)
+	s.group.series = s.group.series[:0]
+	if cap(s.group.blob) > 2*groupBytes {
+		s.group = group{}
+	}
+}
+
 // publish shows durable batches to readers.
-func (s *Store) publish(group []*waiting) {
+func (s *Store) publish(ready []*waiting) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range group {
+	all := s.group.series
+	for _, w := range ready {
 		received := w.batch.Received.UnixNano()
-		for _, r := range w.batch.Runs {
-			one := s.index.byID(r.ID)
+		for n := range w.batch.Runs {
+			r, one := &w.batch.Runs[n], all[n]
 			for i := r.First; i < r.First+r.Count; i++ {
 				t, v := w.batch.Times[i], w.batch.Values[i]
-				if one != nil {
-					one.head.put(t, v)
-				}
+				one.head.put(t, v)
 				s.recent.put(point{received, r.ID, t, v})
 			}
 		}
+		all = all[len(w.batch.Runs):]
 	}
 }

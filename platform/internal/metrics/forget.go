@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -79,6 +80,13 @@ func (x *index) forget(before int64) (gone []uint64) {
 			gone = append(gone, id)
 		}
 	}
+	if len(names) > 0 {
+		for _, one := range x.ids {
+			if one.next != nil && x.ids[one.next.id] != one.next {
+				one.next = nil // or it would be found, and kept, for ever
+			}
+		}
+	}
 	for name := range names {
 		var left []*series // readers may hold the old list
 		for _, one := range x.of[name] {
@@ -96,13 +104,15 @@ func (x *index) forget(before int64) (gone []uint64) {
 // neverSeen is the time of a series without a sample.
 const neverSeen = math.MinInt64
 
-// known refuses a batch for a series that was forgotten while it waited.
+// known puts the series of a batch into s.group. It refuses a batch for a series
+// that was forgotten while it waited.
 func (s *Store) known(b *flow.Batch) error {
-	for _, r := range b.Runs {
-		if s.index.byID(r.ID) == nil {
-			return vigil.Errorf(vigil.Busy, "series_forgotten", "a series was forgotten before its samples came to the disk").
-				Hinted("Send them again.")
-		}
+	had := len(s.group.series)
+	s.group.series = s.index.resolve(s.group.series, b.Runs)
+	if slices.Contains(s.group.series[had:], nil) {
+		s.group.series = s.group.series[:had]
+		return vigil.Errorf(vigil.Busy, "series_forgotten", "a series was forgotten before its samples came to the disk").
+			Hinted("Send them again.")
 	}
 	return nil
 }

@@ -17,8 +17,9 @@ type series struct {
 	id      uint64
 	meta    vigil.Series
 	home    uint32 // flow.Home of its host label
-	durable bool   // its row is on disk; guarded by Store.committing, as is seen
+	durable bool   // its row is on disk; guarded by Store.committing, as are seen and next
 	seen    int64
+	next    *series     // that came after it in a batch the last time; never a forgotten one
 	leaving atomic.Bool // nobody asked for it since it was marked; see forget.go
 	head    head        // guarded by Store.mu
 }
@@ -108,6 +109,26 @@ func (x *index) byID(id uint64) *series {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.ids[id]
+}
+
+// resolve appends the series of a batch's runs, nil for one that is not known.
+// Only the committer calls it. Series mostly come in the order of the last time,
+// so that each is looked for after the one before it first.
+func (x *index) resolve(to []*series, runs []flow.Run) []*series {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	last := &series{}
+	for i := range runs {
+		one := last.next
+		if one == nil || one.id != runs[i].ID {
+			one = x.ids[runs[i].ID]
+			last.next = one
+		}
+		if to = append(to, one); one != nil {
+			last = one
+		}
+	}
+	return to
 }
 
 func (x *index) size() int {

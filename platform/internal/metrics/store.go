@@ -16,7 +16,7 @@ import (
 )
 
 // Journal keeps the log on disk. AppendLog returns after the group is durable,
-// whole or not at all; EachLog calls back in the order of AppendLog with every
+// whole or not at all, and keeps nothing of its blob; EachLog calls back in the order of AppendLog with every
 // row after one of them that has a sample in [minTime, maxTime], unix
 // nanoseconds.
 type Journal interface {
@@ -93,6 +93,8 @@ type Store struct {
 
 	index index
 	queue queue
+	idle  sync.Pool // of *waiting
+	group group     // the committer's
 	views *views
 
 	logBytes atomic.Int64  // not sealed yet, about
