@@ -56,8 +56,7 @@ type builder struct {
 	mixed   bool    // they did not come in the order of their names
 	crowded bool    // it has more than are admitted, and not all are here
 	key     []byte
-	words   *wordings // of the protocol, nil if it has none
-	said    *wording  // the last one
+	heard   listener // of the series' wordings, for the protocols that have some
 
 	runs    []run
 	rows    []row

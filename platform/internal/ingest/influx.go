@@ -22,6 +22,7 @@ const maxSkippedNames = 8
 func (in *Ingest) Influx(ctx context.Context, r flow.IngestRequest, unit time.Duration) (flow.Receipt, error) {
 	b := in.builder()
 	defer in.done(b)
+	b.heard.words = &in.lines
 	d := lines{b: r.Body, unit: int64(unit), out: b}
 	d.read()
 	return in.admit(ctx, r, b)
@@ -36,12 +37,15 @@ type lines struct {
 
 	fields []number // of the present line
 	name   []byte   // of the present series
+	spelt  []byte   // its wording
 }
 
 // number is a field of a line.
 type number struct {
-	key []byte
-	v   float64
+	key  []byte
+	raw  []byte // key as it was sent
+	v    float64
+	said *wording // of its series, if key is not known
 }
 
 // read reads all lines. The newlines inside of texts count as lines too, so that
@@ -77,6 +81,10 @@ func (d *lines) line() fault {
 		}
 		return fault{}
 	}
+	if d.known() {
+		return fault{}
+	}
+	start := d.at
 	measurement, ok := d.word(true)
 	if !ok || len(measurement) == 0 {
 		return fault{"measurement", "line_invalid"}
@@ -85,6 +93,7 @@ func (d *lines) line() fault {
 	if !d.tags() {
 		return fault{"tags", "line_invalid"}
 	}
+	prefix := d.b[start:d.at]
 	d.spaces()
 	if f := d.values(measurement); f.code != "" {
 		return f
@@ -95,10 +104,22 @@ func (d *lines) line() fault {
 		return fault{"ts", "line_invalid"}
 	}
 	for _, one := range d.fields {
-		run, wrong := d.out.series(d.series(measurement, one.key))
+		run, wrong := d.run(prefix, measurement, one)
 		d.out.put(run, wrong, t, one.v)
 	}
 	return fault{}
+}
+
+// run finds the series of a field. Its wording is the measurement and the tags,
+// a space, and the key with its equals sign.
+func (d *lines) run(prefix, measurement []byte, one number) (uint32, fault) {
+	d.spelt = append(append(append(append(d.spelt[:0], prefix...), ' '), one.raw...), '=')
+	if w := d.out.heard.recall(nil, d.spelt); w != nil {
+		return d.out.runOf(w.series), fault{}
+	}
+	run, wrong := d.out.series(d.series(measurement, one.key))
+	d.out.learn(nil, d.spelt, run, wrong)
+	return run, wrong
 }
 
 // series is the name of the series of a field.
@@ -132,10 +153,12 @@ func (d *lines) tags() bool {
 func (d *lines) values(measurement []byte) fault {
 	d.fields = d.fields[:0]
 	for {
+		start := d.at
 		key, ok := d.word(false)
 		if !ok || len(key) == 0 || d.peek() != '=' {
 			return fault{"fields", "line_invalid"}
 		}
+		raw := d.b[start:d.at]
 		d.at++
 		if d.peek() == '"' {
 			if !d.text() {
@@ -147,7 +170,7 @@ func (d *lines) values(measurement []byte) fault {
 			if code != "" {
 				return fault{"fields", code}
 			}
-			d.fields = append(d.fields, number{key, v})
+			d.fields = append(d.fields, number{key: key, raw: raw, v: v})
 		}
 		if d.peek() != ',' {
 			return fault{}

@@ -73,7 +73,7 @@ type Ingest struct {
 	names  names
 	deltas deltas
 
-	writes, lines wordings // by protocol
+	writes, lines, points, contexts wordings // by protocol; contexts are those of points
 
 	accepted, refused, skipped atomic.Uint64
 }

@@ -29,7 +29,8 @@ func (in *Ingest) OTLP(ctx context.Context, r flow.IngestRequest) (flow.Receipt,
 	}
 	b := in.builder()
 	defer in.done(b)
-	d := otlp{out: b, names: &in.names}
+	b.heard.words = &in.points
+	d := otlp{out: b, names: &in.names, heard: listener{words: &in.contexts}}
 	if !d.request(body) {
 		return flow.Receipt{}, vigil.Errorf(vigil.Invalid, "protobuf_invalid", "data point %d: the message is cut short or malformed", b.item).
 			With("index", int(b.item)).
@@ -60,9 +61,13 @@ type otlp struct {
 	out   *builder
 	names *names
 
-	job, instance, host []byte // labels of the present resource's series
-	resource            []byte // its message
-	newest              int64  // time of its points
+	job, instance, host []byte   // labels of the present resource's series
+	resource            []byte   // its message
+	newest              int64    // time of its points
+	heard               listener // of what points share
+	shared              []byte   // a wording of that, or of what tells the series of a point apart
+	region              []byte   // the attributes of the present point, if they stand together
+	within              *wording // of them, if they are known
 
 	attrs []attr // of the present point
 	text  []byte // values of these that had to be written out
@@ -161,10 +166,11 @@ func (d *otlp) metric(body []byte) bool {
 
 // points is what all points of a metric have in common.
 type points struct {
-	kind  uint32
-	name  []byte
-	delta bool
-	wrong fault // why none of them is admissible
+	kind    uint32
+	name    []byte
+	delta   bool
+	wrong   fault    // why none of them is admissible
+	context *wording // nil: their wordings are not known
 }
 
 // data reads the points of a metric.
@@ -195,8 +201,9 @@ func (d *otlp) data(name, unit []byte, data field) bool {
 	case p.kind != otlpGauge && p.kind != otlpSummary && temporality != 1 && temporality != 2:
 		p.wrong = fault{"aggregation_temporality", "temporality_unspecified"}
 	}
+	p.context = d.context(&p, name, unit, monotonic)
 	for w = (wire{b: data.b}); w.next(&f); {
-		if w.is(&f, 1, wireBytes) && !d.point(p, f.b) {
+		if w.is(&f, 1, wireBytes) && !d.point(&p, f.b) {
 			return false
 		}
 	}

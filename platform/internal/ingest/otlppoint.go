@@ -23,7 +23,7 @@ type point struct {
 
 // point reads one data point, whose attributes are field 9 in histograms and 7
 // in all others, and hands its series on.
-func (d *otlp) point(p points, body []byte) bool {
+func (d *otlp) point(p *points, body []byte) bool {
 	attributes, flags := uint32(7), uint32(8)
 	if p.kind == otlpHistogram {
 		attributes, flags = 9, 10
@@ -33,14 +33,27 @@ func (d *otlp) point(p points, body []byte) bool {
 		d.out.next()
 		return true
 	}
+	d.region, d.within = nil, nil
+	if single := p.kind == otlpGauge || p.kind == otlpSum; single && p.context != nil && d.known(p, body) {
+		return true
+	}
 	d.attrs, d.text = d.attrs[:0], d.text[:0]
 	pt := point{buckets: d.buckets[:0], bounds: d.bounds[:0], quantiles: d.quantiles[:0]}
 	wrong := p.wrong
 	var f field
 	w := wire{b: body}
-	for w.next(&f) {
+	for rest := w.b; w.next(&f); rest = w.b {
 		switch {
 		case w.is(&f, attributes, wireBytes):
+			if d.within != nil { // they do not stand together
+				apart := *p
+				apart.context = nil
+				return d.point(&apart, body)
+			}
+			if d.recognise(p, rest) {
+				w.b = rest[len(d.region):]
+				continue
+			}
 			code, ok := d.attribute(f.b)
 			if !ok {
 				return false
@@ -116,7 +129,7 @@ func quantile(w *wire, body []byte) (q [2]float64) {
 }
 
 // put hands the series of a point on, as one item.
-func (d *otlp) put(p points, pt *point, wrong fault) {
+func (d *otlp) put(p *points, pt *point, wrong fault) {
 	switch {
 	case !pt.hasTime:
 		wrong = fault{"time_unix_nano", "sample_ts_missing"}
@@ -131,15 +144,18 @@ func (d *otlp) put(p points, pt *point, wrong fault) {
 		return
 	}
 	d.newest = max(d.newest, pt.t)
-	d.label()
+	if d.within == nil {
+		d.label()
+	}
 	switch p.kind {
 	case otlpHistogram:
 		d.histogram(p, pt)
 	case otlpSummary:
 		d.summary(p, pt)
 	default:
-		d.value(p, pt, "", "", nil, pt.value)
+		d.value(p, pt, "", "", 0, pt.value)
 	}
+	d.learn(p)
 	d.out.next()
 }
 
@@ -154,26 +170,26 @@ func (pt *point) ordered() bool {
 	return len(pt.buckets) == len(pt.bounds)+1 || len(pt.buckets)+len(pt.bounds) == 0
 }
 
-func (d *otlp) histogram(p points, pt *point) {
+func (d *otlp) histogram(p *points, pt *point) {
 	if pt.hasSum {
-		d.value(p, pt, "_sum", "", nil, pt.sum)
+		d.value(p, pt, "_sum", "", 0, pt.sum)
 	}
-	d.value(p, pt, "_count", "", nil, float64(pt.count))
+	d.value(p, pt, "_count", "", 0, float64(pt.count))
 	below := uint64(0)
 	for i, bound := range pt.bounds {
 		below += pt.buckets[i]
 		if !math.IsInf(bound, 1) { // that one is the count
-			d.value(p, pt, "_bucket", "le", d.number(bound), float64(below))
+			d.value(p, pt, "_bucket", "le", bound, float64(below))
 		}
 	}
-	d.value(p, pt, "_bucket", "le", []byte("+Inf"), float64(pt.count))
+	d.value(p, pt, "_bucket", "le", math.Inf(1), float64(pt.count))
 }
 
-func (d *otlp) summary(p points, pt *point) {
-	d.value(p, pt, "_sum", "", nil, pt.sum)
-	d.value(p, pt, "_count", "", nil, float64(pt.count))
+func (d *otlp) summary(p *points, pt *point) {
+	d.value(p, pt, "_sum", "", 0, pt.sum)
+	d.value(p, pt, "_count", "", 0, float64(pt.count))
 	for _, q := range pt.quantiles {
-		d.value(p, pt, "", "quantile", d.number(q[0]), q[1])
+		d.value(p, pt, "", "quantile", q[0], q[1])
 	}
 }
 
@@ -185,16 +201,11 @@ func (d *otlp) number(v float64) []byte {
 
 // value hands on one series of a point: the name with a suffix, the labels with
 // one more. What a delta adds up to is found when the batch is built.
-func (d *otlp) value(p points, pt *point, suffix, label string, text []byte, v float64) {
-	d.restore()
-	if label != "" {
-		d.out.label([]byte(label), text)
-	}
+func (d *otlp) value(p *points, pt *point, suffix, label string, bound, v float64) {
 	if pt.noValue {
 		v = math.Float64frombits(staleNaN)
 	}
-	d.name = append(append(d.name[:0], p.name...), suffix...)
-	run, wrong := d.out.series(d.name)
+	run, wrong := d.series(p, suffix, label, bound)
 	if p.delta && !pt.noValue && wrong.code == "" {
 		d.out.runs[run].delta = true
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -202,4 +213,24 @@ func (d *otlp) value(p points, pt *point, suffix, label string, text []byte, v f
 		}
 	}
 	d.out.put(run, wrong, pt.t, v)
+}
+
+// series finds the series of a value.
+func (d *otlp) series(p *points, suffix, label string, bound float64) (uint32, fault) {
+	if d.within != nil {
+		if w := d.recall(suffix, bound); w != nil {
+			return d.out.runOf(w.series), fault{}
+		}
+		d.reread()
+	}
+	d.restore()
+	if label != "" {
+		d.out.label([]byte(label), d.number(bound))
+	}
+	d.name = append(append(d.name[:0], p.name...), suffix...)
+	run, wrong := d.out.series(d.name)
+	if d.within != nil {
+		d.out.learn(d.within, d.shared, run, wrong)
+	}
+	return run, wrong
 }

@@ -22,7 +22,7 @@ func (in *Ingest) RemoteWrite(ctx context.Context, r flow.IngestRequest) (flow.R
 	}
 	b := in.builder()
 	defer in.done(b)
-	b.words = &in.writes
+	b.heard.words = &in.writes
 	if err := decodeWrite(r.Body, b); err != nil {
 		return flow.Receipt{}, err
 	}
@@ -72,16 +72,16 @@ func decodeWrite(body []byte, out *builder) error {
 // decodeSeries reads a TimeSeries: first its labels, wherever they stand, and
 // then what they name.
 func decodeSeries(body []byte, out *builder) bool {
-	w := out.guess(body)
+	w := out.heard.guess(nil, body)
 	if w == nil {
-		w = out.recall(body[:labelsFirst(body)])
+		w = out.heard.recall(nil, body[:labelsOf(body, labelTag)])
 	}
 	if w != nil && onlySamples(body[len(w.text):]) {
 		return decodeSamples(body[len(w.text):], out, out.runOf(w.series), fault{})
 	}
 	out.begin()
 	var name []byte
-	first := labelsFirst(body) // nearly always all of them
+	first := labelsOf(body, labelTag) // nearly always all of them
 	for rest := body[:first]; len(rest) > 0; rest = rest[2+rest[1]:] {
 		if !decodeLabel(rest[2:2+rest[1]], out, &name) {
 			return false
@@ -100,14 +100,18 @@ func decodeSeries(body []byte, out *builder) bool {
 	}
 	run, wrong := out.series(name)
 	if w == nil && onlySamples(rest) {
-		out.learn(body[:first], run, wrong)
+		out.learn(nil, body[:first], run, wrong)
 	}
 	return decodeSamples(rest, out, run, wrong)
 }
 
-// labelsFirst is how many bytes of a TimeSeries are labels before anything else.
-func labelsFirst(b []byte) (n int) {
-	for len(b)-n >= 2 && b[n] == 1<<3|wireBytes && b[n+1] < 0x80 && len(b)-n-2 >= int(b[n+1]) {
+// labelTag begins a label in a TimeSeries.
+const labelTag = 1<<3 | wireBytes
+
+// labelsOf is how many bytes of a message are labels, or what else begins with
+// tag, before anything else.
+func labelsOf(b []byte, tag byte) (n int) {
+	for len(b)-n >= 2 && b[n] == tag && b[n+1] < 0x80 && len(b)-n-2 >= int(b[n+1]) {
 		n += 2 + int(b[n+1])
 	}
 	return n
