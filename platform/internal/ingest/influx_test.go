@@ -187,6 +187,7 @@ func FuzzInflux(f *testing.F) {
 		if vigil.CodeOf(err) == "internal" || (err != nil && len(w.batches) != 0) {
 			t.Fatalf("Influx(%q) = %v with %d batches", body, err, len(w.batches))
 		}
+		sameAsNew(t, 3, func(_ int, in *ingest.Ingest) (flow.Receipt, error) { return influx(t, in, body, 1) })
 		if n := strings.Count(body, "\n") + 1; got.Accepted+got.Refused > n {
 			t.Fatalf("Influx(%q) = %+v, of %d lines", body, got, n)
 		}

@@ -11,7 +11,7 @@ func (d *lines) known() (ok bool) {
 		}
 	}()
 	d.fields = d.fields[:0]
-	w := d.out.heard.guess(nil, d.b[d.at:])
+	w := d.out.heard.guess(d.b[d.at:])
 	if w == nil {
 		return false
 	}

@@ -57,7 +57,12 @@ func (w *world) Emit(spans ...flow.Span) { w.spans = append(w.spans, spans...) }
 
 func newWorld() (*world, *ingest.Ingest) {
 	w := &world{limit: 1000, ids: map[string]flow.SeriesRow{}}
-	return w, ingest.New(ingest.Options{
+	return w, w.ingest()
+}
+
+// ingest returns an Ingest that has read nothing yet.
+func (w *world) ingest() *ingest.Ingest {
+	return ingest.New(ingest.Options{
 		Tenant: "default", Store: w, Sink: w, Spans: w, Now: func() time.Time { return start },
 	})
 }

@@ -101,19 +101,9 @@ func (d *otlp) learn(p *points) {
 	}
 	if p.kind == otlpGauge || p.kind == otlpSum {
 		d.out.learn(p.context, d.region, d.out.rows[n-1].run, fault{})
-	} else if d.together() {
+	} else { // a context only: what it leads to is learnt where it is recognised
 		d.out.heard.learn(p.context, d.region, flow.SeriesRow{})
 	}
-}
-
-// together reports whether region holds all attributes of the point.
-func (d *otlp) together() bool {
-	n := 0
-	w := wire{b: d.region}
-	for f := (field{}); w.next(&f); {
-		n++
-	}
-	return n == len(d.attrs)
 }
 
 // recall finds the series of a point that is known by its attributes.

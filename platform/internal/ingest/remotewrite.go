@@ -72,7 +72,7 @@ func decodeWrite(body []byte, out *builder) error {
 // decodeSeries reads a TimeSeries: first its labels, wherever they stand, and
 // then what they name.
 func decodeSeries(body []byte, out *builder) bool {
-	w := out.heard.guess(nil, body)
+	w := out.heard.guess(body)
 	if w == nil {
 		w = out.heard.recall(nil, body[:labelsOf(body, labelTag)])
 	}

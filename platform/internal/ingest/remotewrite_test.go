@@ -269,6 +269,7 @@ func FuzzRemoteWrite(f *testing.F) {
 		for _, ts := range want.Timeseries {
 			n += len(ts.Samples) + len(ts.Histograms)
 		}
+		sameAsNew(t, 3, func(_ int, in *ingest.Ingest) (flow.Receipt, error) { return remoteWrite(t, in, body) })
 		if got.Accepted+got.Refused != n {
 			t.Fatalf("RemoteWrite(%x): %d + %d samples, Prometheus finds %d", body, got.Accepted, got.Refused, n)
 		}

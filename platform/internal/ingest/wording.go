@@ -78,10 +78,11 @@ func (l *listener) expected() *wording {
 	return l.said.next.Load()
 }
 
-// guess returns what is expected, if body begins with it.
-func (l *listener) guess(within *wording, body []byte) *wording {
+// guess returns what is expected, if body begins with it. It is for protocols
+// whose wordings have no context.
+func (l *listener) guess(body []byte) *wording {
 	w := l.expected()
-	if w == nil || w.within != within || len(body) < len(w.text) || string(body[:len(w.text)]) != w.text {
+	if w == nil || len(body) < len(w.text) || string(body[:len(w.text)]) != w.text {
 		return nil
 	}
 	l.said = w
