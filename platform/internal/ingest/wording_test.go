@@ -68,6 +68,7 @@ func TestWordings_ChangeNothing(t *testing.T) {
 }
 
 func randomWrite(t *testing.T, draw *rand.Rand) []byte {
+	t.Helper()
 	var all []prompb.TimeSeries
 	for range draw.IntN(12) {
 		ts := timeSeries(named(fmt.Sprint("m", draw.IntN(3)), tags(draw.IntN(10))...), -float64(draw.IntN(4)), draw.Float64(), float64(draw.IntN(4)), 1)
@@ -100,6 +101,7 @@ func randomLines(draw *rand.Rand) string {
 }
 
 func randomExport(t *testing.T, draw *rand.Rand) []byte {
+	t.Helper()
 	var all []*metricspb.Metric
 	for range draw.IntN(5) {
 		name, unit := fmt.Sprint("m", draw.IntN(2)), []string{"", "ms"}[draw.IntN(2)]
