@@ -22,7 +22,7 @@ const maxSkippedNames = 8
 func (in *Ingest) Influx(ctx context.Context, r flow.IngestRequest, unit time.Duration) (flow.Receipt, error) {
 	b := in.builder()
 	defer in.done(b)
-	b.heard.words = &in.lines
+	b.heard.words = in.lines.of(b.store)
 	d := lines{b: r.Body, unit: int64(unit), out: b}
 	d.read()
 	return in.admit(ctx, r, b)

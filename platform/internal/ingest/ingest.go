@@ -17,6 +17,7 @@ type Store interface {
 	Find(key []byte) (s flow.SeriesRow, known bool)
 	Intern(key []byte) (flow.SeriesRow, error)
 	Append(ctx context.Context, b *flow.Batch) error
+	Generation() uint64 // another one: series may have been forgotten
 }
 
 // Sink is shown every batch after it is durable, and must not block.
@@ -73,7 +74,7 @@ type Ingest struct {
 	names  names
 	deltas deltas
 
-	writes, lines, points, contexts wordings // by protocol; contexts are those of points
+	writes, lines, points, contexts vocabulary // by protocol; contexts are those of points
 
 	accepted, refused, skipped atomic.Uint64
 }

@@ -22,6 +22,8 @@ type world struct {
 	limit   int   // of series
 	refuse  error // what Append answers
 	ids     map[string]flow.SeriesRow
+	last    uint64        // id given
+	forgot  uint64        // how often
 	batches []*flow.Batch // appended
 	offered []*flow.Batch
 	spans   []flow.Span
@@ -38,11 +40,20 @@ func (w *world) Intern(key []byte) (flow.SeriesRow, error) {
 		if len(w.ids) >= w.limit {
 			return flow.SeriesRow{}, vigil.Errorf(vigil.Busy, "series_limit", "full")
 		}
-		row.ID = uint64(len(w.ids) + 1)
+		w.last++
+		row.ID = w.last
 		row.Meta, _ = flow.SeriesOf(string(key))
 		w.ids[string(key)] = row
 	}
 	return row, nil
+}
+
+func (w *world) Generation() uint64 { return w.forgot }
+
+// forget lets go of all series.
+func (w *world) forget() {
+	clear(w.ids)
+	w.forgot++
 }
 
 func (w *world) Append(_ context.Context, b *flow.Batch) error {

@@ -29,8 +29,8 @@ func (in *Ingest) OTLP(ctx context.Context, r flow.IngestRequest) (flow.Receipt,
 	}
 	b := in.builder()
 	defer in.done(b)
-	b.heard.words = &in.points
-	d := otlp{out: b, names: &in.names, heard: listener{words: &in.contexts}}
+	b.heard.words = in.points.of(b.store)
+	d := otlp{out: b, names: &in.names, heard: listener{words: in.contexts.of(b.store)}}
 	if !d.request(body) {
 		return flow.Receipt{}, vigil.Errorf(vigil.Invalid, "protobuf_invalid", "data point %d: the message is cut short or malformed", b.item).
 			With("index", int(b.item)).

@@ -22,7 +22,7 @@ func (in *Ingest) RemoteWrite(ctx context.Context, r flow.IngestRequest) (flow.R
 	}
 	b := in.builder()
 	defer in.done(b)
-	b.heard.words = &in.writes
+	b.heard.words = in.writes.of(b.store)
 	if err := decodeWrite(r.Body, b); err != nil {
 		return flow.Receipt{}, err
 	}

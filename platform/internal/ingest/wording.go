@@ -20,13 +20,30 @@ type wording struct {
 // series for series: one comparison of bytes with what came next the last time
 // stands for reading the labels, putting them in order and looking them up,
 // which is two thirds of what decoding remote write costs. Only what led to a
-// series of the store is learnt, so that it was checked once; the store never
-// forgets a series.
+// series of the store is learnt, so that it was checked once.
 type wordings struct {
 	mu     sync.RWMutex // guards all below
 	of     map[phrase]*wording
 	bytes  int
 	missed int // since it is full
+}
+
+// vocabulary is the wordings of one protocol in the store's present generation.
+// Those of another are dropped whole, since their series may be forgotten; a
+// request under way goes on with those that it began with.
+type vocabulary struct {
+	mu         sync.Mutex // guards all below
+	generation uint64
+	words      *wordings
+}
+
+func (v *vocabulary) of(store Store) *wordings {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if g := store.Generation(); v.words == nil || g != v.generation {
+		v.words, v.generation = &wordings{}, g
+	}
+	return v.words
 }
 
 type phrase struct {

@@ -145,3 +145,39 @@ func TestWordings_TakeNoPartForTheWhole(t *testing.T) {
 		sameAsNew(t, 8, func(i int, in *ingest.Ingest) (flow.Receipt, error) { return otlp(t, in, bodies[i/2%2]) })
 	}
 }
+
+// A series that the store forgot comes back as another one, however well its
+// sender is known.
+func TestWordings_OfForgottenSeriesAreDropped(t *testing.T) {
+	t.Parallel()
+	write := writeRequest(t, timeSeries(named("m", "a", "1"), 0, 1), timeSeries(named("n", "a", "1"), 0, 1))
+	points := export(t, attributes("service.name", "s"), gauge("m", "", double(0, 1, "a", "1"), double(0, 1, "a", "2")),
+		histogram("h", cumulative, &metricspb.HistogramDataPoint{
+			TimeUnixNano: at(0), Count: 3, Attributes: attributes("a", "1"), BucketCounts: []uint64{1, 2}, ExplicitBounds: []float64{1},
+		}))
+	for name, post := range map[string]func(in *ingest.Ingest) (flow.Receipt, error){
+		"remote write":  func(in *ingest.Ingest) (flow.Receipt, error) { return remoteWrite(t, in, write) },
+		"line protocol": func(in *ingest.Ingest) (flow.Receipt, error) { return influx(t, in, "m,a=1 f=1,g=2\nm,a=2 f=1\n", 1) },
+		"OTLP":          func(in *ingest.Ingest) (flow.Receipt, error) { return otlp(t, in, points) },
+	} {
+		w, in := newWorld()
+		for i := range 9 {
+			if i%3 == 2 {
+				w.forget()
+			}
+			w.batches = nil
+			if _, err := post(in); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			there := map[uint64]bool{}
+			for _, row := range w.ids {
+				there[row.ID] = true
+			}
+			for _, r := range w.batches[0].Runs {
+				if !there[r.ID] {
+					t.Errorf("%s, request %d: %s is stored under id %d, which is forgotten", name, i, r.Meta, r.ID)
+				}
+			}
+		}
+	}
+}

@@ -65,12 +65,13 @@ func (s *Store) forget(ctx context.Context, now time.Time) error {
 func (x *index) forget(before int64) (gone []uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	names := map[string]bool{}
+	names, marked := map[string]bool{}, false
 	for id, one := range x.ids {
 		if one.seen >= before || id == x.last {
 			continue
 		}
 		if !one.leaving.Swap(true) {
+			marked = true
 			continue
 		}
 		delete(x.ids, id)
@@ -79,6 +80,9 @@ func (x *index) forget(before int64) (gone []uint64) {
 		if one.durable {
 			gone = append(gone, id)
 		}
+	}
+	if marked || len(names) > 0 {
+		x.generation.Add(1) // marks too: who remembers a series must ask for it again
 	}
 	if len(names) > 0 {
 		for _, one := range x.ids {

@@ -166,3 +166,19 @@ func TestTidy_SealsASlowLogByItsAge(t *testing.T) {
 		t.Errorf("%d samples, want 600", n)
 	}
 }
+
+// Who remembers what Find answered asks again when a series is marked, which
+// takes the mark off, and when it is forgotten.
+func TestGeneration_ChangesWithMarksAndWithForgetting(t *testing.T) {
+	t.Parallel()
+	a := newAging(t, 2*time.Hour)
+	a.see(t, "gone", "other")
+	var seen []uint64
+	for _, d := range []time.Duration{time.Minute, 6 * time.Hour, 11 * time.Minute, 11 * time.Minute} {
+		a.pass(t, d)
+		seen = append(seen, a.s.Generation())
+	}
+	if seen[0] == seen[1] || seen[1] == seen[2] || seen[2] != seen[3] {
+		t.Errorf("generations are %v after nothing, marking, forgetting and nothing", seen)
+	}
+}

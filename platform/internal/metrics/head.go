@@ -3,8 +3,8 @@ package metrics
 import "slices"
 
 // headRows is how many samples of a series are kept in memory at most, 2 KiB.
-// Then the oldest go, several at once: to move all for each new one would cost
-// 60 ns.
+// Then the oldest go, several at once: to move all for each new one
+// would cost more than the sample itself.
 const (
 	headRows = 128
 	headGone = 8

@@ -37,7 +37,8 @@ func (one *series) stay() {
 
 // index finds series by their key (flow.AppendKey) and by their id.
 type index struct {
-	limit int
+	limit      int
+	generation atomic.Uint64 // changes under mu, see Store.Generation
 
 	mu   sync.RWMutex // guards all below
 	keys map[string]*series

@@ -218,6 +218,10 @@ func (s *Store) Find(key []byte) (flow.SeriesRow, bool) { return s.index.find(ke
 // give code series_limit.
 func (s *Store) Intern(key []byte) (flow.SeriesRow, error) { return s.index.intern(key) }
 
+// Generation changes when series are forgotten or about to be. What Find and
+// Intern answered in one generation must not be remembered in the next.
+func (s *Store) Generation() uint64 { return s.index.generation.Load() }
+
 // Series returns how many series are known.
 func (s *Store) Series() int { return s.index.size() }
 
