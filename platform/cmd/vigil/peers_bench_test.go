@@ -258,7 +258,7 @@ func peerValue(i int, at time.Time, r *rand.Rand) float64 {
 func peerWrite(b *testing.B, exporter int, at time.Time, r *rand.Rand) []byte {
 	b.Helper()
 	var w prompb.WriteRequest
-	benchSeries(func(i int, labels []string) {
+	benchSeries(0, func(i int, labels []string) {
 		ts := prompb.TimeSeries{
 			Labels:  []prompb.Label{{Name: "__name__", Value: "node_cpu_seconds_total"}},
 			Samples: []prompb.Sample{{Timestamp: at.UnixMilli(), Value: peerValue(i, at, r)}},
@@ -287,7 +287,7 @@ func ofExporter(label, value string, exporter int) string {
 func peerLines(b *testing.B, exporter int, at time.Time, r *rand.Rand) []byte {
 	b.Helper()
 	var enc lineprotocol.Encoder
-	benchSeries(func(i int, labels []string) {
+	benchSeries(0, func(i int, labels []string) {
 		if i >= 100 {
 			return
 		}
