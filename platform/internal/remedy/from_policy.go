@@ -27,12 +27,7 @@ func (h *Healer) Cleared(ctx context.Context, policy string, t vigil.Target, at 
 
 // Judged tells what a policy says of a target, for verification.
 func (h *Healer) Judged(ctx context.Context, j flow.Judged) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.foreign && len(h.state.queue) == 0 && !h.state.heeds(j) {
-		return nil // nobody waits for it; while a collector is young most of them
-	}
-	_, err := h.take(ctx, Judged{j})
+	_, err := h.do(ctx, Judged{j})
 	return err
 }
 

@@ -11,14 +11,6 @@ import (
 // Judged says what a policy thinks of a target now.
 type Judged struct{ flow.Judged }
 
-// heeds reports whether a verdict can move anything.
-func (s *State) heeds(j flow.Judged) bool {
-	key := fingerprint(j.Policy, j.Target)
-	_, fires := s.signals.get(key)
-	_, treated := s.trouble.get(key)
-	return fires || treated
-}
-
 func (e Judged) apply(d *draft) {
 	key := fingerprint(e.Policy, e.Target)
 	clear := e.Verdict == vigil.VerdictOK || e.Verdict == vigil.VerdictInfo
