@@ -20,7 +20,7 @@ import (
 func TestUpload_OfAnAttackIsAProblemWithSectionAndOffset(t *testing.T) { //nolint:tparallel // one collector takes one after the other
 	t.Parallel()
 	conf := config.Default()
-	conf.Data, conf.Listen, conf.Modules.CompileTime = t.TempDir(), "127.0.0.1:0", vigil.Duration(min(wasm.Slowdown, 4)*time.Second)
+	conf.Data, conf.Listen, conf.Modules.CompileTime = t.TempDir(), "127.0.0.1:0", vigil.Duration(time.Second)
 	a, err := app.Start(t.Context(), app.Options{
 		Config: conf, Collector: true, Cache: t.TempDir(), Compiler: []string{os.Args[0], "compile-apart"},
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
