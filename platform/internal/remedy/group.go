@@ -128,12 +128,15 @@ func groupOf(f flow.Firing) string {
 
 // heard keeps what a policy last told of a group.
 func (d *draft) heard(policy string, c flow.Census) {
-	key := policy + "|" + c.Group
-	was, known := d.surveys.get(key)
-	if c.Group == "" || !known && d.surveys.len() >= maxSignals || was.Census == c && d.now.Sub(was.at) < freshly {
-		return
+	if d.isNews(policy, c, d.now) {
+		d.surveys.put(policy+"|"+c.Group, survey{c, d.now})
 	}
-	d.surveys.put(key, survey{c, d.now})
+}
+
+// isNews reports whether a census tells more than the one that is kept.
+func (s *State) isNews(policy string, c flow.Census, now time.Time) bool {
+	was, known := s.surveys.get(policy + "|" + c.Group)
+	return c.Group != "" && (known || s.surveys.len() < maxSignals) && (was.Census != c || now.Sub(was.at) >= freshly)
 }
 
 // freshly is how old a survey may be to speak for its group.

@@ -53,13 +53,18 @@ func (d *draft) calm(m flow.GuardMemory, policy string) {
 // one begins with what fires.
 func (d *draft) overcast(j flow.Judged) {
 	d.heard(j.Policy, j.Census)
-	m, _ := d.memories.get(ofGroup(j.Census.Group))
-	if m.Trip == nil || m.Trip.Policy != j.Policy {
-		return
-	}
-	if over(m.Storm, j.Census) {
+	if m := d.stormSeenBy(j); m.Trip != nil && over(m.Storm, j.Census) {
 		d.calm(m, j.Policy)
 	}
+}
+
+// stormSeenBy is the memory of a verdict's group if its policy saw a storm there.
+func (s *State) stormSeenBy(j flow.Judged) flow.GuardMemory {
+	m, _ := s.memories.get(ofGroup(j.Census.Group))
+	if m.Trip == nil || m.Trip.Policy != j.Policy {
+		return flow.GuardMemory{}
+	}
+	return m
 }
 
 // over reports whether a storm is over for sure: who has not been heard of since

@@ -11,6 +11,17 @@ import (
 // Judged says what a policy thinks of a target now.
 type Judged struct{ flow.Judged }
 
+// heeds reports whether a verdict can move anything: whether its target fires, is
+// treated or owes a proof, or its group is news or in a storm. While all is well
+// none of it holds, and a step would end where it began.
+func (s *State) heeds(j flow.Judged, now time.Time) bool {
+	key := fingerprint(j.Policy, j.Target)
+	_, fires := s.signals.get(key)
+	_, treated := s.trouble.get(key)
+	_, owes := s.proofs.get(key)
+	return fires || treated || owes || s.isNews(j.Policy, j.Census, now) || s.stormSeenBy(j).Trip != nil
+}
+
 func (e Judged) apply(d *draft) {
 	key := fingerprint(e.Policy, e.Target)
 	clear := e.Verdict == vigil.VerdictOK || e.Verdict == vigil.VerdictInfo

@@ -132,3 +132,43 @@ func TestFinish_FailedActionGoesToTheNextStep(t *testing.T) {
 	f("guest_deadline", 1, vigil.TimedOut)
 	f("service_down", 2, vigil.Planned)
 }
+
+// While all is well a verdict costs no step; whatever it could move makes it heard.
+func TestJudged_IsHeardOnlyByWhomItConcerns(t *testing.T) {
+	t.Parallel()
+	w := newFleet(t, 10)
+	p, calm := webs(), flow.Census{Group: "policy:" + webs().Name, Known: 10, Unhealthy: 1}
+	well := func(n int, c flow.Census) flow.Judged {
+		now := w.clock.now()
+		return flow.Judged{Policy: p.Name, Target: onHost(n), Verdict: vigil.VerdictOK, SampleAt: now, ReceivedAt: now, Census: c}
+	}
+	heard := func(why string, j flow.Judged, want bool) {
+		t.Helper()
+		if got := w.Heeds(j); got != want {
+			t.Errorf("%s: heeded is %t", why, got)
+		}
+		w.must(w.Judged(t.Context(), j))
+	}
+	heard("the first of a group", well(0, calm), true)
+	heard("a target that nothing concerns", well(1, calm), false)
+	heard("no group", well(1, flow.Census{}), false)
+	worse := calm
+	worse.Unhealthy = 2
+	heard("a group that changed", well(1, worse), true)
+	w.clock.add(10 * time.Second)
+	heard("a group not spoken of for long", well(1, worse), true)
+
+	shadowed := p
+	shadowed.Mode = vigil.Shadow
+	w.fireOn(shadowed, onHost(1), worse)
+	heard("a target that fires", well(1, worse), true)
+	w.fireOn(p, onHost(0), worse)
+	w.treat(onHost(0), true)
+	w.must(w.Cleared(t.Context(), p.Name, onHost(0), w.clock.now()))
+	heard("a target that is treated", well(0, worse), true)
+
+	storm := worse
+	storm.Unhealthy = 8
+	w.fireOn(p, onHost(2), storm)
+	heard("another of a group in a storm", well(3, storm), true)
+}

@@ -293,6 +293,15 @@ func hands(id, host string, services ...string) vigil.Remediator {
 	return r
 }
 
+// Judged tells a verdict, and insists that none is overlooked which moves something.
+func (w *ward) Judged(ctx context.Context, j flow.Judged) error {
+	w.t.Helper()
+	if w.Overlooks(j) {
+		w.t.Errorf("nobody heeds %+v", j)
+	}
+	return w.Healer.Judged(ctx, j) //nolint:wrapcheck // the test asks for it as it is
+}
+
 func (w *ward) must(err error) {
 	w.t.Helper()
 	if err != nil {
