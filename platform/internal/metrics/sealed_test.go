@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -389,6 +390,30 @@ func TestPages_TellADamagedColumn(t *testing.T) {
 			_ = samples(t, s, -100*time.Hour, time.Hour)
 			if s.Corrupt() == 0 {
 				t.Error("a reader did not notice")
+			}
+		})
+	}
+}
+
+// What a block says of itself, and which pages it has, is counted again.
+func TestDoctor_TellsABlockThatIsNotWhatItSays(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{
+		"blocks SET samples = samples + 4", "blocks SET bytes = bytes + 4", "blocks SET min_time = min_time + 4", "blocks SET max_time = max_time + 4",
+		"pages SET block = block + 4096",
+	} {
+		t.Run(change, func(t *testing.T) {
+			t.Parallel()
+			j := newJournal(t, nil)
+			s, stop := open(t, j, soon())
+			fill(t, s, 0, 40)
+			stop()
+			table, _, _ := strings.Cut(change, " ")
+			of := map[string]string{"blocks": "id = (SELECT min(id) FROM blocks WHERE live)", "pages": "id = (SELECT min(p.id) FROM pages p JOIN blocks b ON b.id = p.block AND b.live)"}
+			j.tamper(t, "PRAGMA foreign_keys = OFF; UPDATE "+change+" WHERE "+of[table])
+			h, err := sqlite.Examine(t.Context(), j.path, sqlite.Decoders{Log: metrics.DecodeLog, Page: metrics.DecodePage}, nil)
+			if err != nil || h.Damaged == 0 {
+				t.Errorf("doctor finds %d places damaged, %v", h.Damaged, err)
 			}
 		})
 	}

@@ -88,6 +88,9 @@ func (db *DB) examine(ctx context.Context, d Decoders, progress Progress) (h Hea
 			progress(int64(i+1), int64(len(blocks)))
 		}
 	}
+	if err := db.examineStrays(ctx, &h); err != nil {
+		return h, err
+	}
 	return h, db.examineLog(ctx, upTo, d, &h)
 }
 
@@ -102,6 +105,8 @@ func (db *DB) examineBlock(ctx context.Context, b flow.Block, d Decoders, h *Hea
 		return err
 	}
 	h.Blocks++
+	hurt := h.Damaged
+	found := flow.Block{ID: b.ID, Level: b.Level, First: b.First, Live: true, MinTime: math.MaxInt64, MaxTime: math.MinInt64}
 	for _, ref := range refs {
 		page, err := db.Page(ctx, ref)
 		if vigil.CodeOf(err) == "page_missing" {
@@ -124,8 +129,33 @@ func (db *DB) examineBlock(ctx context.Context, b flow.Block, d Decoders, h *Hea
 		}
 		h.Pages++
 		h.Samples += int64(n)
+		found.Samples += int64(n)
+		found.Bytes += int64(len(page.Data))
+		found.MinTime, found.MaxTime = min(found.MinTime, ref.MinTime), max(found.MaxTime, ref.MaxTime)
+	}
+	if found == b || h.Damaged > hurt { // a damaged page is told once
+		return ctx.Err()
+	}
+	var live bool // a block whose pages went because it was replaced meanwhile is sound
+	if _, err := db.one(ctx, []any{&live}, `SELECT live FROM blocks WHERE id = ?`, b.ID); err != nil {
+		return err
+	}
+	if live {
+		h.hurt("block %d says that it holds %d samples in %d bytes; its pages hold %d in %d, or from another time", b.ID, b.Samples, b.Bytes, found.Samples, found.Bytes)
 	}
 	return ctx.Err()
+}
+
+// examineStrays looks for pages of no block, which no query would ever find.
+func (db *DB) examineStrays(ctx context.Context, h *Health) error {
+	var strays int64
+	if _, err := db.one(ctx, []any{&strays}, `SELECT count(*) FROM pages WHERE block NOT IN (SELECT id FROM blocks)`); err != nil {
+		return err
+	}
+	if strays > 0 {
+		h.hurt("%d pages belong to no block", strays)
+	}
+	return nil
 }
 
 func (db *DB) examineLog(ctx context.Context, after int64, d Decoders, h *Health) error {
