@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,7 @@ func (c *cli) apply(cmd *cobra.Command, p vigil.Policy) error {
 	if err := c.sayWhatIsDenied(cmd.Context(), api, got); err != nil {
 		return err
 	}
-	return c.print(got, func(w io.Writer) { policyRows(w, got) })
+	return c.print(got, func(w io.Writer) { policyRows(w, nil, got) })
 }
 
 // sayWhatIsDenied names the policy's module and the actions of its runbook that
@@ -105,16 +106,39 @@ func (c *cli) sayIfDenied(ctx context.Context, api *client.Client, role, name st
 	return nil
 }
 
-func policyRows(w io.Writer, rows ...client.AppliedPolicy) {
+func policyRows(w io.Writer, stopped []vigil.Breaker, rows ...client.AppliedPolicy) {
 	row(w, "NAME", "MODE", "MODULE", "SELECT", "TARGET")
 	for _, p := range rows {
-		row(w, p.Name, p.Mode, p.Module, cut(p.Select.String(), 28), cut(p.Target, 28))
+		row(w, p.Name, modeInForce(p.Policy, stopped), p.Module, cut(p.Select.String(), 28), cut(p.Target, 28))
 	}
+}
+
+// modeInForce is a policy's mode, and what breakers have made of it. One whose
+// action keeps failing may only suggest; a storm stops it in a group, help that
+// does not help on a target.
+func modeInForce(p vigil.Policy, stopped []vigil.Breaker) string {
+	var whys []string
+	mode := p.Mode
+	for _, b := range stopped {
+		if b.Policy != p.Name || slices.Contains(whys, b.Why) {
+			continue
+		}
+		whys = append(whys, b.Why)
+		if b.Why == vigil.WhyFailing && mode == vigil.Auto {
+			mode = vigil.Suggest
+		}
+	}
+	if len(whys) == 0 {
+		return string(mode)
+	}
+	return fmt.Sprintf("%s (%s)", mode, strings.Join(whys, ", "))
 }
 
 func (c *cli) policyList() *cobra.Command {
 	return &cobra.Command{
 		Use: "ls", Short: "List policies", Aliases: []string{"list"}, Args: cobra.NoArgs,
+		Long: `List policies with the mode that is in force. What stands behind it in brackets is
+why a breaker has tripped. For more: vigil breaker ls.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.client()
 			if err != nil {
@@ -124,7 +148,11 @@ func (c *cli) policyList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(rows, func(w io.Writer) { policyRows(w, rows...) })
+			stopped, err := api.Breakers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(rows, func(w io.Writer) { policyRows(w, stopped, rows...) })
 		},
 	}
 }

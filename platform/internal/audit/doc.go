@@ -12,7 +12,8 @@
 // the key, and it may be printed and anchored anywhere.
 //
 // Story turns one remediation into a sentence and a timeline with durations, and
-// Report into a post-mortem, for people.
+// Report into a post-mortem, for people; Explain says why an episode was, or was
+// not, acted on.
 //
 // It promises that equal records have equal links on every machine and in every
 // later version of the same algorithm, and that a log whose key or tail is
