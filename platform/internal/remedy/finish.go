@@ -135,6 +135,7 @@ func (d *draft) next(r *vigil.Remediation, by string, end vigil.State, message s
 	r.PlannedAt = d.now
 	d.move(r, vigil.Planned, by, fmt.Sprintf("%s; step %d of %d is next", message, r.Step+1, len(r.Runbook)), nil)
 	d.save(r)
+	d.askAgain(r)
 	d.flop(*r, action)
 }
 
@@ -148,6 +149,9 @@ func (d *draft) unused(r *vigil.Remediation, by string, rep flow.Report) {
 	if who, stop := d.cancels.get(r.ID); stop {
 		d.move(r, vigil.Cancelled, who, who+" cancelled it before it began", nil)
 		d.save(r)
+		return
+	}
+	if d.askAgain(r); r.State == vigil.AwaitingApproval {
 		return
 	}
 	why := vigil.BlockBackoff

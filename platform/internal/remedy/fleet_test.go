@@ -325,6 +325,43 @@ func TestBreaker_FailuresOfOneActionStopThePolicy(t *testing.T) {
 	}
 }
 
+// What ran when the breaker tripped may end, but nothing more starts by itself.
+func TestBreaker_WhatRanGoesOnOnlyWithAPersonsWord(t *testing.T) {
+	t.Parallel()
+	f := func(name string, end func(w *ward, l flow.Lease)) {
+		t.Helper()
+		w := newFleet(t, 10)
+		p, c := webs(), flow.Census{Known: 10, Unhealthy: 2}
+		p.Guards.MaxConcurrent, p.Runbook = vigil.Share{}, append(p.Runbook, p.Runbook...)
+		for i := range 4 {
+			w.fireOn(p, onHost(i), c)
+		}
+		l := w.take(onHost(3))
+		w.must(w.Start(t.Context(), *l))
+		for i := range 3 {
+			w.treat(onHost(i), false)
+		}
+		if n := w.led.verbs("breaker.tripped"); n != 1 {
+			t.Fatalf("%s: tripped %d times, want once", name, n)
+		}
+		w.want(l.Remediation, vigil.Running)
+		w.clock.add(time.Second)
+		end(w, *l)
+		w.want(l.Remediation, vigil.AwaitingApproval)
+		w.pass(time.Minute)
+		if again := w.take(onHost(3)); again != nil {
+			t.Errorf("%s: %+v was handed out by itself", name, again)
+		}
+	}
+	f("its step failed", func(w *ward, l flow.Lease) { w.must(w.Finish(t.Context(), w.report(l, false))) })
+	f("it never began", func(w *ward, l flow.Lease) {
+		rep := w.report(l, false)
+		rep.Started = false
+		w.must(w.Finish(t.Context(), rep))
+	})
+	f("its executor vanished", func(w *ward, _ flow.Lease) { w.pass(time.Minute) })
+}
+
 // A person's stop and the kill switch say nothing of the action.
 func TestBreaker_WhatAPersonStoppedIsNoFailure(t *testing.T) {
 	t.Parallel()

@@ -174,15 +174,32 @@ func (d *draft) demote(b vigil.Breaker) {
 	mine := func(r vigil.Remediation) bool {
 		return r.Policy == b.Policy && (r.State == vigil.Planned || r.State == vigil.Blocked || r.State == vigil.Leased)
 	}
-	hold := &vigil.Hold{Reason: vigil.BlockBreaker, Detail: b.Detail + "; " + b.Policy + " may only suggest until vigil breaker reset " + b.Policy}
 	for _, id := range d.open.keys(mine) {
 		r, _ := d.edit(id)
 		if r.State == vigil.Leased {
-			d.block(&r, hold)
+			d.block(&r, suggests(b))
 		}
-		r.Hold = hold
-		d.move(&r, vigil.AwaitingApproval, "vigil", hold.Detail, hold)
-		d.save(&r)
+		d.askFor(&r, b)
+	}
+}
+
+// askFor has a remediation wait for a person because of its policy's breaker.
+func (d *draft) askFor(r *vigil.Remediation, b vigil.Breaker) {
+	r.Hold = suggests(b)
+	d.move(r, vigil.AwaitingApproval, "vigil", r.Hold.Detail, r.Hold)
+	d.save(r)
+}
+
+func suggests(b vigil.Breaker) *vigil.Hold {
+	return &vigil.Hold{Reason: vigil.BlockBreaker, Detail: b.Detail + "; " + b.Policy + " may only suggest until vigil breaker reset " + b.Policy}
+}
+
+// askAgain has a remediation whose action ran, and which is planned anew, wait for
+// a person if its policy's breaker tripped meanwhile.
+func (d *draft) askAgain(r *vigil.Remediation) {
+	m, _ := d.memories.get(ofPolicy(r.Policy))
+	if m.Trip != nil && r.Origin == vigil.FromPolicy {
+		d.askFor(r, *m.Trip)
 	}
 }
 

@@ -116,6 +116,7 @@ func (d *draft) lose(r *vigil.Remediation) {
 	if again {
 		r.PlannedAt = d.now
 		d.move(r, vigil.Planned, "vigil", a.Action+" is idempotent: it is started once more", nil)
+		d.askAgain(r)
 	}
 	d.save(r)
 	if !again {
