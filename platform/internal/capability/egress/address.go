@@ -4,9 +4,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"syscall"
-
-	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // reach says how an address may be dialled; what is worse is greater.
@@ -93,34 +90,6 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 		return netip.AddrFrom4([4]byte(b[12:16])), true
 	}
 	return netip.Addr{}, false
-}
-
-// control is asked by the dialer for each address that a name has resolved to,
-// right before it connects.
-func (e *endpoint) control(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return e.denied("%.100q is no address", address)
-	}
-	return e.admit(at.Addr())
-}
-
-// admit says why an address may not be dialled, nil if it may.
-func (e *endpoint) admit(ip netip.Addr) error {
-	switch judge(ip) {
-	case never:
-		return e.denied("%s is never dialled", ip)
-	case private:
-		if !e.c.AllowPrivate {
-			return e.denied("%s is not public", ip).Hinted("allow_private: true, if the endpoint is meant to be there")
-		}
-	case public:
-	}
-	return nil
-}
-
-func (e *endpoint) denied(format string, args ...any) *vigil.Error {
-	return vigil.Errorf(vigil.Held, "egress_denied", "endpoint "+e.name+": "+format, args...)
 }
 
 // oddAddress reports whether a host is a number that is no IP address as it is

@@ -2,7 +2,6 @@ package egress
 
 import (
 	"crypto/x509"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -87,7 +86,7 @@ func (c Config) Check(name string) error {
 	if field, says := c.checkCredentials(); says != "" {
 		return bad(field, "%s", says)
 	}
-	if _, err := c.roots(); err != nil {
+	if _, err := Roots(c.CAFile); err != nil {
 		return bad("ca_file", "%v", err)
 	}
 	return nil
@@ -111,18 +110,8 @@ func (c Config) checkURL() (says string) {
 		return "want no query, fragment or escapes in it"
 	case u.Path != "" && !plainPath(u.Path):
 		return "want a path without dots, escapes and double slashes"
-	case oddAddress(u.Hostname()):
-		return "write the address with four decimal numbers"
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
-		switch is := judge(ip); {
-		case is == never:
-			return ip.String() + " is never dialled"
-		case is == private && !c.AllowPrivate:
-			return ip.String() + " is not public; say allow_private: true if it is meant"
-		}
-	}
-	return ""
+	return Gate{AllowPrivate: c.AllowPrivate}.Check(u.Hostname())
 }
 
 // checkCredentials reads every secret once, so that a missing file shows here
@@ -160,19 +149,20 @@ func (c Config) checkCredentials() (field, says string) {
 	return "", ""
 }
 
-// roots are the authorities of ca_file, nil for those of the system.
-func (c Config) roots() (*x509.CertPool, error) {
-	if c.CAFile == "" {
+// Roots are the authorities in a PEM file, nil for those of the system if there
+// is no file.
+func Roots(file string) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	fi, err := os.Stat(c.CAFile)
+	fi, err := os.Stat(file)
 	if err != nil {
 		return nil, err
 	}
 	if !fi.Mode().IsRegular() || fi.Size() > maxCA {
 		return nil, vigil.Errorf(vigil.Invalid, "endpoint_invalid", "want a file of at most 1 MiB")
 	}
-	pem, err := os.ReadFile(c.CAFile)
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -32,7 +31,7 @@ func newEndpoint(name string, c Config, resolver *net.Resolver) (*endpoint, erro
 	if err != nil {
 		return nil, vigil.Errorf(vigil.Invalid, "endpoint_invalid", "endpoint %s: url: cannot be parsed", name)
 	}
-	roots, err := c.roots()
+	roots, err := Roots(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -40,22 +39,7 @@ func newEndpoint(name string, c Config, resolver *net.Resolver) (*endpoint, erro
 	for h, file := range c.HeaderFiles {
 		e.secretHeaders[textproto.CanonicalMIMEHeaderKey(h)] = file
 	}
-	dialer := &net.Dialer{Control: e.control, Resolver: resolver}
-	e.transport = &http.Transport{
-		Proxy: nil, // not even the environment's
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if host, _, err := net.SplitHostPort(addr); err != nil || oddAddress(host) {
-				return nil, e.denied("%.100q is not how an address is written", addr)
-			}
-			return dialer.DialContext(ctx, network, addr)
-		},
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DisableKeepAlives:      true, // each request is judged anew, and none is sent twice
-		DisableCompression:     true, // a small answer stays small
-		MaxResponseHeaderBytes: maxReplyHeader,
-		Protocols:              new(http.Protocols),
-	}
-	e.transport.Protocols.SetHTTP1(true)
+	e.transport = Transport(Gate{Name: "endpoint " + name, AllowPrivate: c.AllowPrivate, Resolver: resolver}, roots)
 	return e, nil
 }
 
