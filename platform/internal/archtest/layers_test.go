@@ -52,6 +52,7 @@ var may = []struct{ pkg, imports string }{
 	{"platform/internal/capability/recall", words + " platform/internal/capability"},
 	{"platform/internal/capability", words + " platform/internal/durable"},
 	{"platform/internal/demo", words},
+	{"platform/internal/notify", words + " platform/internal/capability/egress platform/internal/capability/secret"},
 	{"platform/internal/schema", words},
 	{"platform/internal/sqlite", words + " platform/internal/durable modernc.org/ github.com/pressly/goose golang.org/x/sys"},
 	{"platform/internal/promql", words + " github.com/prometheus/"},

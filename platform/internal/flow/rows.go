@@ -148,6 +148,22 @@ type Change struct {
 	KillSwitch   *KillSwitch
 	Brakes       Brakes
 	Audit        []vigil.AuditRecord
+	Notices      []vigil.Notification // what people are told of it; without a channel: whoever was told of the trouble
+}
+
+// NotificationFilter narrows a list of notifications, newest first.
+type NotificationFilter struct {
+	Channel string
+	State   vigil.NotifyState
+	Limit   int // 0 means 50
+}
+
+// NotificationAnswer is what a channel answered to a test.
+type NotificationAnswer struct {
+	Channel string         `json:"channel"`
+	OK      bool           `json:"ok"`
+	Answer  string         `json:"answer"` // without secrets
+	Took    vigil.Duration `json:"took"`
 }
 
 // Brakes is what a change does to pauses, by id, and to windows of maintenance,

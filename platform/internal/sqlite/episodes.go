@@ -22,9 +22,10 @@ func (db *DB) Episodes(ctx context.Context, limit int) ([]vigil.Episode, error) 
 	return eps, wrap(err, "list episodes")
 }
 
-// SaveEpisodes stores changed episodes and new decisions together.
-func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.Decision) error {
-	if len(eps)+len(ds) == 0 {
+// SaveEpisodes stores changed episodes and new decisions together, and what
+// people are told of them.
+func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.Decision, notices ...vigil.Notification) error {
+	if len(eps)+len(ds)+len(notices) == 0 {
 		return nil
 	}
 	epBodies, err := encodeAll(eps, encodeEpisode)
@@ -55,7 +56,7 @@ func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.
 				return err
 			}
 		}
-		return nil
+		return db.post(ctx, t, notices)
 	})
 	return wrap(err, "save %d episodes and %d decisions", len(eps), len(ds))
 }

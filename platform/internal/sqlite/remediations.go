@@ -84,7 +84,10 @@ func (db *DB) Apply(ctx context.Context, c flow.Change) error {
 		if err := db.applyBrakes(ctx, t, c.Brakes); err != nil {
 			return err
 		}
-		return db.records(ctx, t, c.Audit)
+		if err := db.records(ctx, t, c.Audit); err != nil {
+			return err
+		}
+		return db.post(ctx, t, c.Notices)
 	})
 	return wrap(err, "apply change")
 }
