@@ -42,7 +42,7 @@ const (
 // NotifyWhen is what has happened.
 type NotifyWhen string
 
-// What may have happened. A person is needed by the first six.
+// What may have happened. A person is needed by the first seven.
 const (
 	WhenApproval     NotifyWhen = "awaiting_approval"
 	WhenFailed       NotifyWhen = "failed"
@@ -50,6 +50,7 @@ const (
 	WhenTimedOut     NotifyWhen = "timed_out"
 	WhenUnknown      NotifyWhen = "unknown"
 	WhenExhausted    NotifyWhen = "exhausted"
+	WhenTripped      NotifyWhen = "tripped"  // a breaker did
 	WhenHeld         NotifyWhen = "held"     // by any other guard
 	WhenTaken        NotifyWhen = "taken"    // a person approved it
 	WhenHealed       NotifyWhen = "healed"   // fresh samples are clear
@@ -60,7 +61,7 @@ const (
 
 // NeedsPerson reports whether Vigil stops there and waits for somebody.
 func (w NotifyWhen) NeedsPerson() bool {
-	return slices.Contains([]NotifyWhen{WhenApproval, WhenFailed, WhenInconclusive, WhenTimedOut, WhenUnknown, WhenExhausted}, w)
+	return slices.Contains([]NotifyWhen{WhenApproval, WhenFailed, WhenInconclusive, WhenTimedOut, WhenUnknown, WhenExhausted, WhenTripped}, w)
 }
 
 // NotifyState is where the delivery of a notification stands.
@@ -73,3 +74,18 @@ const (
 	NotifyRefused NotifyState = "refused" // the other side will never take it
 	NotifyDropped NotifyState = "dropped" // too old, or too many waited
 )
+
+// Channel is one way to people, as the configuration names it.
+type Channel struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type"`             // webhook, slack, pagerduty, smtp or ntfy
+	Routes []string `json:"routes,omitempty"` // what it is told: "needs_person of cpu-*"
+}
+
+// ChannelAnswer is what a channel answered to a test.
+type ChannelAnswer struct {
+	Channel string   `json:"channel"`
+	OK      bool     `json:"ok"`
+	Answer  string   `json:"answer"` // without secrets
+	Took    Duration `json:"took"`
+}

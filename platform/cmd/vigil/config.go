@@ -27,7 +27,7 @@ func (c *cli) config() *cobra.Command {
 				}
 				conf, err := config.Load(file, os.Getenv)
 				if err == nil {
-					err = config.PointedFile(file, app.CheckHands(conf))
+					err = config.PointedFile(file, app.Check(conf))
 				}
 				if err != nil {
 					return err

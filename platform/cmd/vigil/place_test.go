@@ -185,7 +185,7 @@ func (p *place) fill(t *testing.T, command string) string {
 	t.Helper()
 	for before, is := range map[string]string{
 		"vigil grant add MODULE": "service.restart service:web", "vigil grant add": "kick service.restart service:web",
-		"vigil grant ls": "kick", "vigil module state ls": "kick", "vigil policy mode": "queue-long", "vigil policy show": "queue-long", "vigil remediation show": p.rem,
+		"vigil grant ls": "kick", "vigil module state ls": "kick", "vigil policy mode": "queue-long", "vigil policy show": "queue-long", "vigil remediation show": p.rem, "vigil why": "service:web",
 		"vigil decision show": p.dec, "vigil decision replay": p.dec, "vigil maintenance rm": "weekly",
 		"vigil audit ls --after": "0", "vigil demo": "burn", "vigil remediator --collector": "http://127.0.0.1:8000",
 	} {

@@ -83,7 +83,7 @@ Start here:  vigil up                     everything in one process, with two de
 		}
 	}
 	add("run", c.up(), c.collector(), c.remediator(), c.demo())
-	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.target(), c.breaker(), c.killswitch(), c.pause(), c.resume(), c.maintenance(), c.backup(), c.restore())
+	add("use", c.module(), c.policy(), c.grant(), c.remediation(), c.target(), c.breaker(), c.killswitch(), c.pause(), c.resume(), c.maintenance(), c.notify(), c.backup(), c.restore())
 	add("look", c.status(), c.why(), c.query(), c.sql(), c.decision(), c.audit(), c.doctor(), c.config(), c.version())
 	root.AddCommand(c.compile())
 	sayUsage(root)

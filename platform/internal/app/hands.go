@@ -14,17 +14,20 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// CheckHands reports the first thing in a configuration that a remediator could
-// not start with: its services, endpoints and commands. The error names the
-// field by its path in the file.
-func CheckHands(c config.Config) error {
+// Check reports the first thing in a configuration that a process could not
+// start with: its services, endpoints, commands and channels. The error names
+// the field by its path in the file.
+func Check(c config.Config) error {
 	if err := each("services", c.Services, func(name string, s config.Service) error { return driven(s).Check(name) }); err != nil {
 		return err
 	}
 	if err := each("endpoints", c.Endpoints, func(name string, e config.Endpoint) error { return reached(e).Check(name) }); err != nil {
 		return err
 	}
-	return each("commands", c.Commands, func(name string, d config.Command) error { return commanded(d).Check(name) })
+	if err := each("commands", c.Commands, func(name string, d config.Command) error { return commanded(d).Check(name) }); err != nil {
+		return err
+	}
+	return checkNotify(c.Notify)
 }
 
 // offers is what a grant may name as far as this collector knows: the services

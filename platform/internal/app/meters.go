@@ -42,5 +42,6 @@ func (a *App) meter(t *tenant) {
 		}
 		return out
 	})
+	a.tel.Gauges("vigil_notifications_total", "Messages to people, by how their delivery ended.", "state", t.notifier.Ended)
 	a.meterPolicies(t)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/capability/recall"
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/module"
+	"github.com/techmedaddy/vigil/platform/internal/notify"
 	"github.com/techmedaddy/vigil/platform/internal/policy"
 	"github.com/techmedaddy/vigil/platform/internal/promql"
 	"github.com/techmedaddy/vigil/platform/internal/sqlite"
@@ -48,16 +49,23 @@ func (t *tenant) read(ctx context.Context, metric string, match func(vigil.Serie
 // before they are.
 type ledger struct {
 	*sqlite.DB
-	recall *recall.Recall
+	recall   *recall.Recall
+	notifier *notify.Notifier
 }
 
 // SaveEpisodes stores changed episodes and new decisions together, after the
-// state that guests changed on the way to them.
+// state that guests changed on the way to them. Whoever was told of an episode is
+// told that it is over.
 func (l ledger) SaveEpisodes(ctx context.Context, episodes []vigil.Episode, decisions []vigil.Decision) error {
 	if err := l.recall.Flush(ctx); err != nil {
 		return err
 	}
-	return l.DB.SaveEpisodes(ctx, episodes, decisions)
+	over := l.notifier.Address(notify.Ended(episodes))
+	err := l.DB.SaveEpisodes(ctx, episodes, decisions, over...)
+	if err == nil && len(over) > 0 {
+		l.notifier.Wake()
+	}
+	return err
 }
 
 // guests lends policy the sandbox: module bytes come from the registry, and

@@ -30,7 +30,7 @@ func judgingOn(t *testing.T, a *App) *judging {
 	home := a.home
 	var err error
 	j.Engine, err = policy.Open(t.Context(), policy.Options{
-		Tenant: "default", Ledger: ledger{home.db, home.recall}, Guests: guests{a.engine, home.modules, home.recall}, Modules: approved{home.modules},
+		Tenant: "default", Ledger: ledger{home.db, home.recall, home.notifier}, Guests: guests{a.engine, home.modules, home.recall}, Modules: approved{home.modules},
 		Selector: promql.Matcher, Queries: home.prom, Settings: schema.Check, Treat: home.healer, Spans: a.tel,
 		Now: func() time.Time { return j.now }, Log: a.log, Engine: EngineName("test"),
 	})

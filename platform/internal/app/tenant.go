@@ -15,6 +15,7 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/ingest"
 	"github.com/techmedaddy/vigil/platform/internal/metrics"
 	"github.com/techmedaddy/vigil/platform/internal/module"
+	"github.com/techmedaddy/vigil/platform/internal/notify"
 	"github.com/techmedaddy/vigil/platform/internal/policy"
 	"github.com/techmedaddy/vigil/platform/internal/promql"
 	"github.com/techmedaddy/vigil/platform/internal/remedy"
@@ -31,6 +32,7 @@ type tenant struct {
 	history  *metrics.Store
 	prom     *promql.API
 	modules  *module.Registry
+	notifier *notify.Notifier
 	healer   *remedy.Healer
 	policies *policy.Engine
 	recall   *recall.Recall
@@ -82,8 +84,12 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 		return nil, err
 	}
 
+	if err := a.openNotifier(ctx, t, log); err != nil {
+		return nil, err
+	}
+
 	t.healer, err = remedy.Open(ctx, remedy.Options{
-		Tenant: name, Ledger: t.db, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(), Manual: a.manual(), Fleet: a.fleet(),
+		Tenant: name, Ledger: announced{t.db, t.notifier}, Actions: t.modules, Spans: a.tel, Now: a.o.Now, Log: log, HostStarted: a.o.Now(), Manual: a.manual(), Fleet: a.fleet(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open healer: %w", err)
@@ -91,7 +97,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	a.down.goes(ctx, "remedy", a.cancel, t.healer.Run)
 
 	t.policies, err = policy.Open(ctx, policy.Options{
-		Tenant: name, Ledger: ledger{t.db, t.recall}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher, Queries: t.prom, Settings: schema.Check,
+		Tenant: name, Ledger: ledger{t.db, t.recall, t.notifier}, Guests: guests{a.engine, t.modules, t.recall}, Modules: approved{t.modules}, Selector: promql.Matcher, Queries: t.prom, Settings: schema.Check,
 		Treat: t.healer, Spans: a.tel, Now: a.o.Now, Log: log, Engine: EngineName(a.o.Version), Shards: runtime.GOMAXPROCS(0),
 		Inventory: t.db, TTL: a.o.Config.TargetTTL.D(), Decommissioned: decommissioned(t.healer),
 	})
@@ -145,7 +151,7 @@ func (t *tenant) serves() httpd.Tenant {
 	return httpd.Tenant{
 		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Modules: mods, State: mods, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: records{t.db, t.audit}, Judgements: t.db,
-		Remediators: t.healer, Targets: inventory{t.healer, t.policies}, Breakers: t.healer, KillSwitch: t.healer, Brakes: t.healer,
+		Remediators: t.healer, Targets: inventory{t.healer, t.policies}, Breakers: t.healer, Notices: notices{t.notifier, t.db}, KillSwitch: t.healer, Brakes: t.healer,
 	}
 }
 

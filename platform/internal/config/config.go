@@ -27,6 +27,7 @@ type Config struct {
 	Commands   map[string]Command  `yaml:"commands" json:"commands,omitempty"`
 	Agent      Agent               `yaml:"agent" json:"agent"`
 	Fleet      `yaml:",inline"`
+	Notify     Notify  `yaml:"notify" json:"notify,omitzero"`
 	Policies   string  `yaml:"policies" json:"policies,omitempty"` // glob of policy files, applied at start
 	Modules    Modules `yaml:"modules" json:"modules,omitzero"`
 	Audit      Audit   `yaml:"audit" json:"audit,omitzero"`

@@ -158,14 +158,6 @@ type NotificationFilter struct {
 	Limit   int // 0 means 50
 }
 
-// NotificationAnswer is what a channel answered to a test.
-type NotificationAnswer struct {
-	Channel string         `json:"channel"`
-	OK      bool           `json:"ok"`
-	Answer  string         `json:"answer"` // without secrets
-	Took    vigil.Duration `json:"took"`
-}
-
 // Brakes is what a change does to pauses, by id, and to windows of maintenance,
 // by name.
 type Brakes struct {

@@ -16,5 +16,6 @@ func (s *site) collector() {
 	s.records()
 	s.fleet()
 	s.brakes()
+	s.notices()
 	s.leases()
 }

@@ -94,6 +94,10 @@ func Routes() []Route {
 		{ID: "maintenance.set", Method: "POST", Path: "/api/v1/maintenance", Says: "Set a window of maintenance", body: smallBody},
 		{ID: "maintenance.remove", Method: "DELETE", Path: "/api/v1/maintenance/{name}", Says: "Remove a window of maintenance"},
 
+		{ID: "notifications.list", Method: "GET", Path: "/api/v1/notifications", Says: "List messages to people, newest first"},
+		{ID: "channels.list", Method: "GET", Path: "/api/v1/channels", Says: "List the ways to people"},
+		{ID: "channels.test", Method: "POST", Path: "/api/v1/channels/{name}:test", Says: "Send a test message through a channel"},
+
 		{ID: "remediators.register", Method: "POST", Path: "/api/v1/remediators", Says: "Register a remediator", body: smallBody},
 		{ID: "leases.lease", Method: "POST", Path: "/api/v1/leases", Says: "Wait for work", body: smallBody, poll: true},
 		{ID: "leases.start", Method: "POST", Path: "/api/v1/leases/{remediation}:start", Says: "Make the intent durable", body: smallBody},

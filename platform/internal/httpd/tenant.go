@@ -26,6 +26,7 @@ type Tenant struct {
 	Remediators  Remediators
 	Targets      Targets
 	Breakers     Breakers
+	Notices      Notices
 	KillSwitch   KillSwitch
 	Brakes       Brakes
 }
@@ -140,6 +141,13 @@ type Breakers interface {
 type KillSwitch interface {
 	KillSwitch() flow.KillSwitch
 	SetKillSwitch(ctx context.Context, k flow.KillSwitch) error
+}
+
+// Notices are the messages to people and the channels that they take.
+type Notices interface {
+	Notifications(ctx context.Context, f flow.NotificationFilter) ([]vigil.Notification, error)
+	Channels() []vigil.Channel
+	Test(ctx context.Context, name, by string) (vigil.ChannelAnswer, error)
 }
 
 // Brakes are the pauses and the windows of maintenance. After Pause returned,

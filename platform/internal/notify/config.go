@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"net"
 	"net/mail"
 	"net/url"
@@ -46,18 +47,28 @@ type Route struct {
 const needsPerson = "needs_person"
 
 // whens are the words of a route.
-var whens = []string{
-	needsPerson, string(vigil.WhenApproval), string(vigil.WhenFailed), string(vigil.WhenInconclusive), string(vigil.WhenTimedOut),
-	string(vigil.WhenUnknown), string(vigil.WhenExhausted), string(vigil.WhenHeld), string(vigil.WhenHealed),
+func whens() []string {
+	return []string{
+		needsPerson, string(vigil.WhenApproval), string(vigil.WhenFailed), string(vigil.WhenInconclusive), string(vigil.WhenTimedOut),
+		string(vigil.WhenUnknown), string(vigil.WhenExhausted), string(vigil.WhenTripped), string(vigil.WhenHeld), string(vigil.WhenHealed),
+	}
 }
 
-// needs are the files and fields that a type wants, and those it may have.
-var needs = map[string]struct{ must, may []string }{
-	"webhook":   {[]string{"secret_file", "url"}, nil},
-	"slack":     {[]string{"url"}, nil},
-	"pagerduty": {[]string{"routing_key_file"}, []string{"url"}},
-	"smtp":      {[]string{"server", "from", "to"}, []string{"tls", "user", "password_file"}},
-	"ntfy":      {[]string{"url", "topic"}, []string{"token_file"}},
+// needs are the fields that a type wants, and those that it may have.
+func needs(kind string) (must, may []string) {
+	switch kind {
+	case "webhook":
+		return []string{"secret_file", "url"}, nil
+	case "slack":
+		return []string{"url"}, nil
+	case "pagerduty":
+		return []string{"routing_key_file"}, []string{"url"}
+	case "smtp":
+		return []string{"server", "from", "to"}, []string{"tls", "user", "password_file"}
+	case "ntfy":
+		return []string{"url", "topic"}, []string{"token_file"}
+	}
+	return nil, nil
 }
 
 func (c Config) fields() map[string]bool {
@@ -78,18 +89,18 @@ func (c Config) Check(name string) error {
 	if !egress.ValidName(name) {
 		return invalid("name", "%.60q: want letters, digits, dot, dash and underscore", name)
 	}
-	want, ok := needs[c.Type]
-	if !ok {
+	must, may := needs(c.Type)
+	if must == nil {
 		return invalid("type", "%.30q: want webhook, slack, pagerduty, smtp or ntfy", c.Type)
 	}
 	has := c.fields()
-	for _, f := range want.must {
+	for _, f := range must {
 		if !has[f] {
 			return invalid("type", "%s wants %s", c.Type, f)
 		}
 	}
-	for _, f := range slices.Sorted(keys(has)) {
-		if has[f] && !slices.Contains(want.must, f) && !slices.Contains(want.may, f) {
+	for _, f := range slices.Sorted(maps.Keys(has)) {
+		if has[f] && !slices.Contains(must, f) && !slices.Contains(may, f) {
 			return invalid(f, "means nothing to %s", c.Type)
 		}
 	}
@@ -108,22 +119,15 @@ func (c Config) Check(name string) error {
 	return c.checkURL()
 }
 
-func keys(m map[string]bool) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 // checkFiles reads every secret once, so that a missing file shows here and not
 // in the middle of an outage.
 func (c Config) checkFiles() error {
 	for _, f := range []struct{ field, file string }{
-		{"url_file", c.URLFile}, {"secret_file", c.SecretFile}, {"routing_key_file", c.RoutingKeyFile},
-		{"token_file", c.TokenFile}, {"password_file", c.PasswordFile},
+		{"url_file", c.URLFile},
+		{"secret_file", c.SecretFile},
+		{"routing_key_file", c.RoutingKeyFile},
+		{"token_file", c.TokenFile},
+		{"password_file", c.PasswordFile},
 	} {
 		if f.file == "" {
 			continue
@@ -203,11 +207,11 @@ func (c Config) gate(name string) egress.Gate {
 // Check reports the first thing that makes a route inadmissible.
 func (r Route) Check(channels map[string]Config) error {
 	if len(r.When) == 0 {
-		return invalid("when", "want some of %s", strings.Join(whens, ", "))
+		return invalid("when", "want some of %s", strings.Join(whens(), ", "))
 	}
 	for _, w := range r.When {
-		if !slices.Contains(whens, w) {
-			return invalid("when", "%.40q: want some of %s", w, strings.Join(whens, ", "))
+		if !slices.Contains(whens(), w) {
+			return invalid("when", "%.40q: want some of %s", w, strings.Join(whens(), ", "))
 		}
 	}
 	for _, p := range r.Policies {
@@ -235,4 +239,13 @@ func (r Route) takes(n vigil.Notification) bool {
 		ok, _ := path.Match(p, n.Policy)
 		return ok
 	})
+}
+
+// String says what the route takes.
+func (r Route) String() string {
+	what := strings.Join(r.When, ", ")
+	if len(r.Policies) > 0 {
+		what += " of " + strings.Join(r.Policies, ", ")
+	}
+	return what
 }

@@ -95,8 +95,7 @@ func (m mailer) hand(c *smtp.Client, ns []vigil.Notification) error {
 
 // refusal tells an answer for good (RFC 5321, 4.2.1) from one for now.
 func refusal(err error) error {
-	var said *textproto.Error
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*textproto.Error](err); ok {
 		return &failure{says: said.Error(), final: said.Code >= 550 && said.Code <= 559}
 	}
 	return err

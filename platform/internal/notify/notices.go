@@ -8,20 +8,25 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// Notices computes what a change of the healer tells people. Nothing in it has
-// a channel yet: a trigger goes where routes send it, the rest also to whoever
-// was told of the trouble.
+// Notices computes what a change of the healer tells people, in the order of its
+// records. Nothing in it has a channel yet: a trigger goes where routes send it,
+// the rest also to whoever was told of the trouble.
 func Notices(c flow.Change) (out []vigil.Notification) {
+	moved := map[string]vigil.Remediation{}
 	for _, r := range c.Remediations {
-		if rec, moved := movedTo(c.Audit, r); moved {
-			if n, ok := noticeOf(r, rec); ok {
-				out = append(out, n)
-			}
-		}
+		moved[r.ID] = r
 	}
 	for _, rec := range c.Audit {
 		policy, asks := strings.CutPrefix(rec.By, "policy:")
-		if rec.Verb == "remediation.held" && asks {
+		r, is := moved[rec.Object]
+		switch {
+		case is && rec.Verb == "remediation."+rec.To: // it may have moved on within the change
+			if n, ok := noticeOf(r, rec); ok {
+				out = append(out, n)
+			}
+		case strings.HasPrefix(rec.Verb, "breaker."):
+			out = append(out, breakerNotice(rec))
+		case rec.Verb == "remediation.held" && asks:
 			out = append(out, heldNotice(vigil.Notification{
 				Key: policy + "|" + rec.Target, Policy: policy, Target: rec.Target, Episode: rec.Object, Detail: rec.Message, At: rec.At,
 			}, vigil.BlockReason(rec.To)))
@@ -30,27 +35,17 @@ func Notices(c flow.Change) (out []vigil.Notification) {
 	return out
 }
 
-// movedTo finds the record of the move that brought r where it is now.
-func movedTo(recs []vigil.AuditRecord, r vigil.Remediation) (vigil.AuditRecord, bool) {
-	for i := len(recs) - 1; i >= 0; i-- {
-		if rec := recs[i]; rec.Object == r.ID && rec.Verb == "remediation."+string(r.State) {
-			return rec, true
-		}
-	}
-	return vigil.AuditRecord{}, false
-}
-
 func noticeOf(r vigil.Remediation, rec vigil.AuditRecord) (vigil.Notification, bool) {
+	was, is := vigil.State(rec.From), vigil.State(rec.To)
 	n := vigil.Notification{
-		Verb: vigil.Trigger, When: vigil.NotifyWhen(r.State), Key: r.ID, Policy: r.Policy, Target: r.Target.String(),
+		Verb: vigil.Trigger, When: vigil.NotifyWhen(is), Key: r.ID, Policy: r.Policy, Target: r.Target.String(),
 		Remediation: r.ID, Episode: r.Episode, Detail: rec.Message, At: rec.At,
 	}
 	if r.Origin == vigil.FromPolicy {
 		n.Key = r.Policy + "|" + n.Target
 	}
 	byHands := strings.HasPrefix(rec.By, "remediator:")
-	was := vigil.State(rec.From)
-	switch r.State {
+	switch is {
 	case vigil.AwaitingApproval:
 		n.Summary = fmt.Sprintf("%s waits for your approval of %s", n.Target, step(r))
 	case vigil.Failed:
@@ -59,11 +54,11 @@ func noticeOf(r vigil.Remediation, rec vigil.AuditRecord) (vigil.Notification, b
 		}
 		n.Summary = fmt.Sprintf("%s was not healed by %s", n.Target, step(r))
 	case vigil.Inconclusive, vigil.TimedOut, vigil.Unknown:
-		n.Summary = fmt.Sprintf("%s needs a person: %s %s", n.Target, step(r), r.State.Says())
+		n.Summary = fmt.Sprintf("%s needs a person: %s %s", n.Target, step(r), is.Says())
 	case vigil.Healed:
 		n.Verb, n.Summary = vigil.Resolve, fmt.Sprintf("%s was healed by %s", n.Target, step(r))
 	case vigil.Skipped, vigil.Cancelled:
-		n.Verb, n.When, n.Summary = vigil.Resolve, vigil.WhenClosed, fmt.Sprintf("%s: %s %s", n.Target, step(r), r.State.Says())
+		n.Verb, n.When, n.Summary = vigil.Resolve, vigil.WhenClosed, fmt.Sprintf("%s: %s %s", n.Target, step(r), is.Says())
 	case vigil.Blocked:
 		if r.Hold == nil {
 			return n, false
@@ -85,6 +80,26 @@ func heldNotice(n vigil.Notification, reason vigil.BlockReason) vigil.Notificati
 	n.Summary = fmt.Sprintf("%s is bad and is left alone: %s", n.Target, reason)
 	if reason == vigil.BlockExhausted {
 		n.When, n.Summary = vigil.WhenExhausted, n.Target+" needs a person: its budget of actions is used up"
+	}
+	return n
+}
+
+// breakerNotice tells that a breaker tripped or was closed. One of a single target
+// that a policy does not help has that target's key apart from others.
+func breakerNotice(rec vigil.AuditRecord) vigil.Notification {
+	of := rec.Object
+	if rec.Target != "" {
+		of += " on " + rec.Target
+	}
+	n := vigil.Notification{
+		Verb: vigil.Trigger, When: vigil.WhenTripped, Key: "breaker|" + rec.Object + "|" + rec.Target, Target: rec.Target,
+		Summary: "Vigil has stopped " + of, Detail: rec.Message, At: rec.At,
+	}
+	if policy, ok := strings.CutPrefix(rec.By, "policy:"); ok {
+		n.Policy = policy
+	}
+	if rec.Verb == "breaker.closed" {
+		n.Verb, n.When, n.Policy, n.Summary = vigil.Resolve, vigil.WhenClosed, "", "Vigil goes on with "+of
 	}
 	return n
 }

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/capability/egress"
 	"github.com/techmedaddy/vigil/platform/internal/capability/secret"
-	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -36,7 +38,7 @@ const (
 // Options are what a notifier needs.
 type Options struct {
 	Channels map[string]Config
-	Routes   []Route
+	Routes   []Route // none: every channel is told what needs a person
 	Outbox   Outbox
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -47,6 +49,7 @@ type Notifier struct {
 	o        Options
 	log      *slog.Logger
 	channels map[string]*channel
+	ended    [3]atomic.Int64 // deliveries, by the index of their state in ends
 }
 
 // channel is one way to people. Its fields below wake belong to its goroutine.
@@ -71,6 +74,9 @@ func New(o Options) (*Notifier, error) {
 			return nil, fmt.Errorf("open channel %s: %w", name, err)
 		}
 		n.channels[name] = ch
+	}
+	if len(n.o.Routes) == 0 && len(n.channels) > 0 {
+		n.o.Routes = []Route{{When: []string{needsPerson}, To: slices.Sorted(maps.Keys(n.channels))}}
 	}
 	for _, r := range o.Routes {
 		if err := r.Check(o.Channels); err != nil {
@@ -194,8 +200,40 @@ func (n *Notifier) Step(ctx context.Context, name string) (more bool, err error)
 	for i := range ns {
 		ns[i].Tries++
 		outcome(&ns[i], answer, sendErr, now)
+		if at := slices.Index(ends(), ns[i].State); at >= 0 {
+			n.ended[at].Add(1)
+		}
 	}
 	return true, n.o.Outbox.SettleNotifications(ctx, ns)
+}
+
+// ends are the final states of a delivery.
+func ends() []vigil.NotifyState {
+	return []vigil.NotifyState{vigil.NotifySent, vigil.NotifyRefused, vigil.NotifyDropped}
+}
+
+// Ended counts the deliveries of this process, by how they ended.
+func (n *Notifier) Ended() map[string]float64 {
+	out := map[string]float64{}
+	for i, s := range ends() {
+		out[string(s)] = float64(n.ended[i].Load())
+	}
+	return out
+}
+
+// Channels are the ways to people, in the order of their names.
+func (n *Notifier) Channels() []vigil.Channel {
+	out := make([]vigil.Channel, 0, len(n.channels))
+	for _, name := range slices.Sorted(maps.Keys(n.channels)) {
+		ch := vigil.Channel{Name: name, Type: n.channels[name].c.Type}
+		for _, r := range n.o.Routes {
+			if slices.Contains(r.To, name) {
+				ch.Routes = append(ch.Routes, r.String())
+			}
+		}
+		out = append(out, ch)
+	}
+	return out
 }
 
 // outcome says what becomes of a message after a try.
@@ -238,23 +276,4 @@ func (ch *channel) deliver(ctx context.Context, ns []vigil.Notification) (answer
 		answer = err.Error()
 	}
 	return line(string(secret.Redact([]byte(answer), secrets)), 300), err
-}
-
-// Test sends a test message past the outbox, and records who did.
-func (n *Notifier) Test(ctx context.Context, name, by string) (flow.NotificationAnswer, error) {
-	ch, ok := n.channels[name]
-	if !ok {
-		return flow.NotificationAnswer{}, vigil.Errorf(vigil.NotFound, "channel_not_found", "the configuration has no channel %.60q", name).
-			Hinted("notify: {channels: {%.60s: …}} in the configuration", name)
-	}
-	start := n.o.Now()
-	msg := vigil.Notification{
-		ID: vigil.NewID("ntf"), Channel: name, Verb: vigil.NotifyTest, When: vigil.WhenTest, Key: "vigil-test|" + name,
-		Summary: "A test of the channel " + name, Detail: by + " sent it; there is nothing to do.", At: start,
-	}
-	answer, err := ch.deliver(ctx, []vigil.Notification{msg})
-	out := flow.NotificationAnswer{Channel: name, OK: err == nil, Answer: answer, Took: vigil.Duration(n.o.Now().Sub(start))}
-	return out, n.o.Outbox.AppendAudit(ctx, vigil.AuditRecord{
-		By: by, Verb: "notification.test", Object: msg.ID, To: name, Message: fmt.Sprintf("%s tried %s: %s", by, name, answer),
-	})
 }

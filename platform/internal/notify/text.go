@@ -78,6 +78,10 @@ func body(ns []vigil.Notification) string {
 // next is the command that a person goes on with.
 func next(n vigil.Notification) string {
 	switch {
+	case n.When == vigil.WhenTripped:
+		return "vigil breaker ls"
+	case n.Remediation == "" && n.Target != "":
+		return "vigil why " + line(n.Target, 200)
 	case n.Remediation == "":
 		return ""
 	case n.When == vigil.WhenApproval:

@@ -148,7 +148,9 @@ func playWriter(dir string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		if err := db.AppendAudit(context.Background(), record("n", strconv.Itoa(n))); err != nil {
+		told := vigil.Notification{Channel: strconv.Itoa(n % 4), Verb: vigil.Trigger, Key: strconv.Itoa(n), At: noon()}
+		change := flow.Change{Audit: []vigil.AuditRecord{record("n", strconv.Itoa(n))}, Notices: []vigil.Notification{told}}
+		if err := db.Apply(context.Background(), change); err != nil {
 			return 1
 		}
 		fmt.Println(n)
@@ -203,6 +205,13 @@ func checkUpTo(t *testing.T, path string, acked int) {
 	must(t, err)
 	if acked >= 0 && len(recs) != 1 {
 		t.Errorf("audit records of %d = %+v, want one", acked, recs)
+	}
+	newest, err := db.Notifications(t.Context(), flow.NotificationFilter{Limit: 1})
+	must(t, err)
+	last, err := db.Audit(t.Context(), -1, 1)
+	must(t, err)
+	if len(newest) != len(last) || len(last) == 1 && newest[0].Key != last[0].Object {
+		t.Errorf("the newest message is %+v, the newest record %+v: want them of one change", newest, last)
 	}
 }
 

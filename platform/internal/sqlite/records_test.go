@@ -104,13 +104,16 @@ func TestApply_WholeOrNotAtAll(t *testing.T) {
 		KillSwitch:   &flow.KillSwitch{Engaged: true},
 		Brakes:       flow.Brakes{Pauses: []vigil.Pause{{ID: "pause-1"}}},
 		Audit:        []vigil.AuditRecord{record("remediation.planned", "rem-1")},
+		Notices:      []vigil.Notification{{Channel: "ops", Verb: vigil.Trigger, Key: "rem-1", At: noon()}},
 	})
 	wantCode(t, err, "fence_stale")
 	got, err := db.LoadTreatment(t.Context())
 	must(t, err)
 	recs, err := db.Audit(t.Context(), 0, 10)
 	must(t, err)
-	if len(got.Open) != 0 || got.KillSwitch.Engaged || len(got.Pauses) != 0 || len(recs) != 0 || got.Targets[0].Fence != 7 {
+	told, err := db.Notifications(t.Context(), flow.NotificationFilter{})
+	must(t, err)
+	if len(told) != 0 || len(got.Open) != 0 || got.KillSwitch.Engaged || len(got.Pauses) != 0 || len(recs) != 0 || got.Targets[0].Fence != 7 {
 		t.Errorf("half a change was stored: %+v %+v", got, recs)
 	}
 }
