@@ -51,3 +51,39 @@ func expand(template string, value func(label string) string) string {
 		template = rest
 	}
 }
+
+// Nearest returns the name that is at most two edits away from what somebody
+// typed, "" if none is.
+func Nearest(typed string, names []string) (near string) {
+	if len(typed) > 63 { // no name is longer
+		return ""
+	}
+	best := 3
+	for _, n := range names {
+		if d := edits(typed, n); d < best && d < len(typed) {
+			best, near = d, n
+		}
+	}
+	return near
+}
+
+// edits is the Levenshtein distance in bytes.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

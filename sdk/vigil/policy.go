@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -97,6 +98,22 @@ type Step struct {
 	Timeout Duration        `json:"timeout"`
 }
 
+// check reports what makes the step inadmissible, whatever its action says.
+func (s Step) check() (field, wrong string) {
+	w := bytes.TrimSpace(s.With)
+	switch {
+	case s.Action == "":
+		return "action", "missing; name an action module (see vigil module ls)"
+	case s.Timeout.D() > time.Hour:
+		return "timeout", "want at most 1h"
+	case len(w) > 0 && w[0] != '{':
+		return "with", "want an object, for example {}"
+	case len(s.With) > maxWith:
+		return "with", fmt.Sprintf("%d bytes, the limit is %d", len(s.With), maxWith)
+	}
+	return "", ""
+}
+
 // Verify says how healing is shown: wait Stabilise, then the same policy must
 // judge the target clear before Window ends.
 type Verify struct {
@@ -184,18 +201,9 @@ func (p Policy) Check() error {
 	case p.Mode == Auto && len(p.Runbook) == 0:
 		return bad("runbook", "mode auto needs at least one step")
 	}
-	for _, s := range p.Runbook {
-		if s.Action == "" {
-			return bad("runbook", "a step names no action")
-		}
-		if s.Timeout.D() > time.Hour {
-			return bad("runbook", "a timeout is at most 1h")
-		}
-		if w := bytes.TrimSpace(s.With); len(w) > 0 && w[0] != '{' {
-			return bad("runbook", "with: want an object, for example {}")
-		}
-		if len(s.With) > maxWith {
-			return bad("runbook", "with has %d bytes, the limit is %d", len(s.With), maxWith)
+	for i, s := range p.Runbook {
+		if field, wrong := s.check(); wrong != "" {
+			return bad(fmt.Sprintf("runbook[%d].%s", i, field), "%s", wrong)
 		}
 	}
 	if field, wrong := p.Select.check(); wrong != "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -47,7 +46,7 @@ func (a *App) startCollector(ctx context.Context, door net.Listener) (err error)
 			return a.home.serves(), true
 		},
 		Hosts:   a.hosts(),
-		YAML:    func(doc []byte) ([]byte, error) { return config.JSON("policy", doc) },
+		YAML:    func(doc []byte) ([]byte, error) { return config.PolicyJSON("policy", doc) },
 		Ready:   func(ctx context.Context) error { return a.home.db.Ready(ctx) },
 		Metrics: a.metrics,
 		Spans:   a.tel,
@@ -136,17 +135,15 @@ func (a *App) applyFiles(ctx context.Context, t *tenant) error {
 		return vigil.Errorf(vigil.Invalid, "config_invalid", "policies: %s: %v", a.o.Config.Policies, err)
 	}
 	slices.Sort(files)
-	for _, file := range files {
-		doc, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("read policy: %w", err)
-		}
-		p, err := config.Policy(file, doc)
-		if err != nil {
+	policies, docs := make([]vigil.Policy, len(files)), make([][]byte, len(files))
+	for i, file := range files { // all of them before the first is in force
+		if policies[i], docs[i], err = config.PolicyFile(file); err != nil {
 			return err
 		}
-		if _, _, err := t.policies.Apply(ctx, "config:"+filepath.Base(file), p); err != nil {
-			return fmt.Errorf("apply %s: %w", file, config.Pointed(file, doc, err))
+	}
+	for i, file := range files {
+		if _, _, err := t.policies.Apply(ctx, "config:"+filepath.Base(file), policies[i]); err != nil {
+			return fmt.Errorf("apply %s: %w", file, config.Pointed(file, docs[i], err))
 		}
 	}
 	return nil

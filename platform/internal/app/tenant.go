@@ -163,6 +163,11 @@ func (a approved) Resolve(ctx context.Context, ref string) (vigil.Module, error)
 	return a.modules.Approved(ctx, ref)
 }
 
+// InForce lists what a module is granted now.
+func (a approved) InForce(ctx context.Context, digest string) ([]vigil.Grant, error) {
+	return a.modules.InForce(ctx, digest)
+}
+
 // sink shows each durable batch to those who judge it: the healer, which
 // watches services that a person had restarted, and the policies.
 type sink struct {

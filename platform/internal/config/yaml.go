@@ -1,9 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -19,17 +22,61 @@ const maxDocument = 1 << 20
 // line with a caret.
 func Decode(file string, doc []byte, out any) error {
 	if len(doc) > maxDocument {
-		return vigil.Errorf(vigil.TooLarge, "document_too_large", "%s: larger than %d bytes", file, maxDocument)
+		return tooLarge(file)
 	}
+	_, err := load(file, doc, out)
+	return err
+}
+
+func tooLarge(file string) error {
+	return vigil.Errorf(vigil.TooLarge, "document_too_large", "%s: larger than %d bytes", file, maxDocument)
+}
+
+// load is Decode, and returns the document's root too; nil if it is empty.
+func load(file string, doc []byte, out any) (*yaml.Node, error) {
 	if len(strings.TrimSpace(string(doc))) == 0 {
-		return nil
+		return nil, nil
 	}
-	err := yaml.Load(doc, out, yaml.WithKnownFields(), yaml.WithUniqueKeys())
-	if err == nil {
-		return nil
+	var whole yaml.Node
+	if err := yaml.Load(doc, &whole); err != nil {
+		return nil, unreadable(file, doc, err)
 	}
+	if len(whole.Content) != 1 {
+		return nil, nil
+	}
+	root := whole.Content[0]
+	if _, bad := (&form{sizes: map[*yaml.Node]int{}}).size(root); bad != nil {
+		return nil, bad.in(file, doc)
+	}
+	if err := yaml.Load(doc, out, yaml.WithKnownFields(), yaml.WithUniqueKeys()); err != nil {
+		return nil, unreadable(file, doc, err)
+	}
+	return root, nil
+}
+
+// unreadable is the library's error with the place. Where it knows none, the
+// document ends too early, unless what is wrong can be found.
+func unreadable(file string, doc []byte, err error) error {
 	line, column, msg := where(err)
+	if line == 0 || line > bytes.Count(doc, []byte("\n"))+1 {
+		line, column = astray(doc)
+	}
 	return vigil.Errorf(vigil.Invalid, "config_invalid", "%s", point(file, doc, line, column, msg))
+}
+
+// astray finds a control character, a second document or else the last line.
+func astray(doc []byte) (line, column int) {
+	control := bytes.IndexFunc(doc, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f })
+	second := bytes.Index(doc, []byte("\n---")) + 1
+	at := len(bytes.TrimRight(doc, "\n"))
+	switch {
+	case control >= 0:
+		at = control
+	case second > 0:
+		at = second
+	}
+	begin := bytes.LastIndexByte(doc[:at], '\n') + 1
+	return bytes.Count(doc[:at], []byte("\n")) + 1, at - begin + 1
 }
 
 // where finds the first position in a YAML error.
@@ -78,10 +125,32 @@ func window(text string, at int) (shown string, then int) {
 
 // JSON turns a YAML document into JSON, for the dictionary's own strict
 // parsers. JSON is YAML, so it passes through.
-func JSON(file string, doc []byte) ([]byte, error) {
+func JSON(file string, doc []byte) ([]byte, error) { return toJSON(file, doc, nil) }
+
+// PolicyJSON is JSON for a policy: what the dictionary has no place for is
+// pointed at before it is asked.
+func PolicyJSON(file string, doc []byte) ([]byte, error) {
+	return toJSON(file, doc, reflect.TypeFor[vigil.Policy]())
+}
+
+// toJSON holds the document against a type, unless that is nil.
+func toJSON(file string, doc []byte, t reflect.Type) ([]byte, error) {
+	if len(doc) > maxDocument {
+		return nil, tooLarge(file)
+	}
 	var tree any
-	if err := Decode(file, doc, &tree); err != nil {
+	root, err := load(file, doc, &tree)
+	if err != nil {
 		return nil, err
+	}
+	if root != nil {
+		bad := sayable(root)
+		if bad == nil && t != nil {
+			bad = misfit(root, t)
+		}
+		if bad != nil {
+			return nil, bad.in(file, doc)
+		}
 	}
 	plain, err := jsonable(tree)
 	if err != nil {
@@ -134,7 +203,7 @@ func jsonable(v any) (any, error) {
 // Policy reads one policy document, YAML or JSON, strictly. A key that the
 // dictionary does not know is pointed at in the document.
 func Policy(file string, doc []byte) (vigil.Policy, error) {
-	raw, err := JSON(file, doc)
+	raw, err := PolicyJSON(file, doc)
 	if err != nil {
 		return vigil.Policy{}, err
 	}
@@ -143,6 +212,17 @@ func Policy(file string, doc []byte) (vigil.Policy, error) {
 		return vigil.Policy{}, Pointed(file, doc, err)
 	}
 	return p, nil
+}
+
+// PolicyFile reads a policy from a file, and returns the document too, for
+// Pointed.
+func PolicyFile(file string) (p vigil.Policy, doc []byte, err error) {
+	doc, err = readMost(file, maxDocument+1)
+	if err != nil {
+		return vigil.Policy{}, nil, fmt.Errorf("read policy: %w", err)
+	}
+	p, err = Policy(file, doc)
+	return p, doc, err
 }
 
 // Pointed adds to an error about a document where in it the trouble lies, if
@@ -192,27 +272,42 @@ func locate(doc []byte, e *vigil.Error) (line, column int) {
 	if key == "" || yaml.Load(doc, &root) != nil {
 		return 0, 0
 	}
-	if len(root.Content) == 1 && path != key {
+	if len(root.Content) != 1 {
+		return 0, 0
+	}
+	if path != key {
 		if line, column := descend(root.Content[0], path); line > 0 {
 			return line, column
 		}
 	}
-	return find(&root, key)
+	if line, column := find(&root, key); line > 0 {
+		return line, column
+	}
+	return root.Content[0].Line, root.Content[0].Column // what is missing is missed there
 }
 
 // descend follows a path of keys as far as the document goes, at least one key.
-// A key may have dots in it, so the longest that fits is taken.
+// A key may have dots in it, so the longest that fits is taken. After a key may
+// stand which item of a list is meant, as in runbook[1].action.
 func descend(n *yaml.Node, path string) (line, column int) {
 	var best *yaml.Node
 	rest := ""
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		after, ok := strings.CutPrefix(path+".", n.Content[i].Value+".")
-		if ok && (best == nil || len(after) < len(rest)+1) {
-			best, rest = n.Content[i+1], strings.TrimSuffix(after, ".")
+		after, ok := strings.CutPrefix(path, n.Content[i].Value)
+		if ok && (after == "" || after[0] == '.' || after[0] == '[') && (best == nil || len(after) < len(rest)) {
+			best, rest = n.Content[i+1], after
 			line, column = n.Content[i].Line, n.Content[i].Column
 		}
 	}
-	if best != nil && rest != "" {
+	if inner, after, ok := strings.Cut(strings.TrimPrefix(rest, "["), "]"); ok && inner != rest {
+		at, err := strconv.Atoi(inner)
+		if err != nil || best.Kind != yaml.SequenceNode || at >= len(best.Content) {
+			return line, column
+		}
+		best, rest = best.Content[at], after
+		line, column = best.Line, best.Column
+	}
+	if rest = strings.TrimPrefix(rest, "."); best != nil && rest != "" {
 		if l, c := descend(best, rest); l > 0 {
 			return l, c
 		}

@@ -84,6 +84,13 @@ func (r *Registry) Grants(ctx context.Context, digest string) ([]vigil.Grant, er
 	return list, nil
 }
 
+// InForce lists a digest's grants that have not expired.
+func (r *Registry) InForce(ctx context.Context, digest string) ([]vigil.Grant, error) {
+	grants, err := r.Grants(ctx, digest)
+	now := r.now()
+	return slices.DeleteFunc(grants, func(g vigil.Grant) bool { return over(g, now) }), err
+}
+
 // Allows reports whether one of a digest's grants covers the use of a
 // capability on a target, for example service.restart on service:web@host-1.
 // A pattern without a host covers every host. The error has code

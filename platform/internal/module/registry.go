@@ -217,7 +217,6 @@ func (r *Registry) Action(ctx context.Context, ref string) (vigil.Module, []vigi
 	if err := r.trust.approves(m); err != nil {
 		return vigil.Module{}, nil, err
 	}
-	grants, err := r.Grants(ctx, m.Digest)
-	now := r.now()
-	return m, slices.DeleteFunc(grants, func(g vigil.Grant) bool { return over(g, now) }), err
+	grants, err := r.InForce(ctx, m.Digest)
+	return m, grants, err
 }

@@ -71,15 +71,19 @@ func (r *Registry) byDigest(ref, hex string) (vigil.Module, error) {
 // notFound names what there is, so that a typing error is seen at once. The
 // caller holds mu.
 func (r *Registry) notFound(ref string) error {
-	var names []string
+	var names, bare []string
 	for _, m := range slices.Backward(r.modules) {
 		if name := m.Name + "@" + m.Version; !slices.Contains(names, name) && len(names) < 20 {
-			names = append(names, name)
+			names, bare = append(names, name), append(bare, m.Name)
 		}
 	}
 	have := "there is none yet"
 	if len(names) > 0 {
 		have = "have " + strings.Join(names, ", ")
 	}
-	return vigil.Errorf(vigil.NotFound, "module_not_found", "no module %q; %s", ref, have).Hinted("vigil module ls")
+	err := vigil.Errorf(vigil.NotFound, "module_not_found", "no module %q; %s", ref, have).Hinted("vigil module ls")
+	if near := vigil.Nearest(ref, bare); near != "" {
+		return err.Hinted("did you mean %s? See vigil module ls", near)
+	}
+	return err
 }

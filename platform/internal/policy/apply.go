@@ -36,7 +36,7 @@ func (e *Engine) Apply(ctx context.Context, by string, p vigil.Policy) (row flow
 			return flow.PolicyRow{}, "", err
 		}
 	}
-	digest, err := e.resolve(ctx, p)
+	digest, uses, err := e.resolve(ctx, p)
 	if err != nil {
 		return flow.PolicyRow{}, "", err
 	}
@@ -46,6 +46,9 @@ func (e *Engine) Apply(ctx context.Context, by string, p vigil.Policy) (row flow
 			return old.row, flow.Unchanged, nil
 		}
 		row.Revision = old.row.Revision + 1
+	}
+	if err := e.able(ctx, p, uses); err != nil {
+		return flow.PolicyRow{}, "", err
 	}
 	next, err := e.bind(old, row, s.freeConfig)
 	if err != nil {
@@ -103,26 +106,58 @@ func (e *Engine) swap(ctx context.Context, next *set, old *bound, keep *rule, no
 	e.asker.hint()
 }
 
+// use is a module that a policy names, and where.
+type use struct {
+	module vigil.Module
+	field  string
+}
+
 // resolve finds the policy's module and checks that its runbook exists, and
 // both against the schemas that the modules bring.
-func (e *Engine) resolve(ctx context.Context, p vigil.Policy) (digest string, err error) {
+func (e *Engine) resolve(ctx context.Context, p vigil.Policy) (digest string, uses []use, err error) {
 	m, err := e.find(ctx, p.Module, vigil.PolicyModule, "module")
 	if err != nil {
-		return "", fmt.Errorf("resolve module of policy %s: %w", p.Name, err)
+		return "", nil, fmt.Errorf("resolve module of policy %s: %w", p.Name, err)
 	}
 	if err := e.fits(m, p.Settings, ""); err != nil {
-		return "", fmt.Errorf("check settings of policy %s: %w", p.Name, err)
+		return "", nil, fmt.Errorf("check settings of policy %s: %w", p.Name, err)
 	}
+	uses = append(uses, use{m, "module"})
 	for i, step := range p.Runbook {
-		action, err := e.find(ctx, step.Action, vigil.ActionModule, fmt.Sprintf("runbook[%d].action", i))
+		field := fmt.Sprintf("runbook[%d].action", i)
+		action, err := e.find(ctx, step.Action, vigil.ActionModule, field)
 		if err == nil {
 			err = e.fits(action, step.With, fmt.Sprintf("runbook[%d].with", i))
 		}
 		if err != nil {
-			return "", fmt.Errorf("resolve step %d of policy %s: %w", i+1, p.Name, err)
+			return "", nil, fmt.Errorf("resolve step %d of policy %s: %w", i+1, p.Name, err)
+		}
+		uses = append(uses, use{action, field})
+	}
+	return m.Digest, uses, nil
+}
+
+// able refuses a policy that is to act, or to ask for an action, through a module
+// that may do nothing. In shadow it may wait for its grants: there it shows what
+// it would do.
+func (e *Engine) able(ctx context.Context, p vigil.Policy, uses []use) error {
+	if p.Mode != vigil.Auto && p.Mode != vigil.Suggest {
+		return nil
+	}
+	for _, u := range uses {
+		if len(u.module.Requires) == 0 {
+			continue
+		}
+		grants, err := e.opts.Modules.InForce(ctx, u.module.Digest)
+		if err != nil {
+			return fmt.Errorf("read the grants of module %s: %w", u.module.Name, err)
+		}
+		if need := u.module.Requires[0]; len(grants) == 0 {
+			return vigil.Errorf(vigil.Invalid, "capability_missing", "policy %s: %s: %s needs %s on %s and has no grant", p.Name, u.field, u.module.Name, need.Capability, need.Target).
+				With("field", u.field).Hinted("vigil grant add %s %s '%s', or apply the policy with mode: shadow first", u.module.Name, need.Capability, need.Target)
 		}
 	}
-	return m.Digest, nil
+	return nil
 }
 
 // fits holds settings against the schema of the module's manifest, before a
@@ -147,6 +182,9 @@ func (e *Engine) fits(m vigil.Module, settings []byte, under string) error {
 // find resolves one reference and checks what kind of module it names.
 func (e *Engine) find(ctx context.Context, ref string, kind vigil.ModuleKind, field string) (vigil.Module, error) {
 	m, err := e.opts.Modules.Resolve(ctx, ref)
+	if known, ok := errors.AsType[*vigil.Error](err); ok {
+		return vigil.Module{}, known.With("field", field)
+	}
 	if err != nil {
 		return vigil.Module{}, err
 	}

@@ -30,6 +30,7 @@ func TestApply_RefusesWhatCannotWork(t *testing.T) {
 	f("module_not_found", func(p *vigil.Policy) { p.Module = "nosuch" })
 	f("policy_invalid", func(p *vigil.Policy) { p.Module = "restart-service" })
 	f("module_not_found", func(p *vigil.Policy) { p.Runbook[0].Action = "nosuch" })
+	f("capability_missing", func(p *vigil.Policy) { p.Runbook = append(p.Runbook, vigil.Step{Action: "reboot"}) })
 	f("policy_invalid", func(p *vigil.Policy) { p.Runbook[0].Action = "threshold" })
 	f("settings_invalid", func(p *vigil.Policy) { p.Settings = nil })
 	w.broken = errors.New("disk full")

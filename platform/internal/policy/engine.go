@@ -37,9 +37,11 @@ type Guest interface {
 	Close(ctx context.Context) error
 }
 
-// Modules resolves what a policy calls its module and its actions.
+// Modules resolves what a policy calls its module and its actions, and says
+// what they are granted now.
 type Modules interface {
 	Resolve(ctx context.Context, ref string) (vigil.Module, error)
+	InForce(ctx context.Context, digest string) ([]vigil.Grant, error)
 }
 
 // Treat hears what policies find. It must not call back into the engine.

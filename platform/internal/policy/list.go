@@ -55,7 +55,7 @@ func (s *set) unknown(name string) error {
 	have := slices.Sorted(maps.Keys(s.byName))
 	e := vigil.Errorf(vigil.NotFound, "policy_not_found", "no policy %q; have: %s", name, someOf(have)).
 		Hinted("vigil policy ls")
-	if near := nearest(name, have); near != "" {
+	if near := vigil.Nearest(name, have); near != "" {
 		e = e.Hinted("did you mean %s? See vigil policy ls", near)
 	}
 	return e
@@ -70,39 +70,4 @@ func someOf(names []string) string {
 		names = append(slices.Clone(names[:10]), "…")
 	}
 	return strings.Join(names, ", ")
-}
-
-// nearest returns the name that is at most two edits away, "" if none is.
-func nearest(name string, names []string) (near string) {
-	if len(name) > 63 { // no policy's name is longer
-		return ""
-	}
-	best := 3
-	for _, n := range names {
-		if d := edits(name, n); d < best {
-			best, near = d, n
-		}
-	}
-	return near
-}
-
-// edits is the Levenshtein distance in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -419,6 +419,10 @@ func (modules) Resolve(_ context.Context, ref string) (vigil.Module, error) {
 		return vigil.Module{Name: ref, Kind: vigil.PolicyModule, Digest: "sha256:aa", Settings: []byte(`"abvoe"`)}, nil
 	case "restart-service":
 		return vigil.Module{Name: ref, Kind: vigil.ActionModule, Digest: "sha256:bb", Settings: []byte(`"gently"`)}, nil
+	case "reboot":
+		return vigil.Module{Name: ref, Kind: vigil.ActionModule, Digest: "sha256:cc", Requires: []vigil.Requirement{{Capability: "host.reboot", Target: "host:*"}}}, nil
 	}
 	return vigil.Module{}, vigil.Errorf(vigil.NotFound, "module_not_found", "no module %q", ref)
 }
+
+func (modules) InForce(context.Context, string) ([]vigil.Grant, error) { return nil, nil }
