@@ -92,6 +92,7 @@ func (s Storm) Rages(bad, known int) bool {
 const maxWith = 16 << 10
 
 // Step is one rung of a runbook: an action module, its parameters, its timeout.
+// Parameters may have {{words}} in their texts; see Fill.
 type Step struct {
 	Action  string          `json:"action"`
 	With    json.RawMessage `json:"with,omitempty"`
@@ -202,8 +203,12 @@ func (p Policy) Check() error {
 		return bad("runbook", "mode auto needs at least one step")
 	}
 	for i, s := range p.Runbook {
+		at := fmt.Sprintf("runbook[%d].", i)
 		if field, wrong := s.check(); wrong != "" {
-			return bad(fmt.Sprintf("runbook[%d].%s", i, field), "%s", wrong)
+			return bad(at+field, "%s", wrong)
+		}
+		if h, found := s.badHole(); found {
+			return AsError(bad(at+"with."+h.path, "%s", h.wrong)).With("position", h.at)
 		}
 	}
 	if field, wrong := p.Select.check(); wrong != "" {

@@ -92,6 +92,7 @@ const (
 	BlockStale      BlockReason = "stale"
 	BlockResolved   BlockReason = "resolved"
 	BlockUnmanaged  BlockReason = "unmanaged"
+	BlockScope      BlockReason = "target_out_of_scope" // what the runbook takes from the series is not there, or no value
 	BlockShadow     BlockReason = "shadow"
 	BlockDuplicate  BlockReason = "duplicate"
 	BlockTargetBusy BlockReason = "target_busy"

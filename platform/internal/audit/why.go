@@ -119,6 +119,7 @@ func meaning(reason vigil.BlockReason, policy string) (says, next string) {
 		vigil.BlockStale:      {"what it would act on is out of date", ""},
 		vigil.BlockResolved:   {"nothing asks for an action now", ""},
 		vigil.BlockUnmanaged:  {"the target is nobody's to act on", "vigil target ls"},
+		vigil.BlockScope:      {"what its runbook takes from the series is not there", "vigil policy show %s"},
 		vigil.BlockShadow:     {"the policy only watches", "vigil policy mode %s suggest"},
 		vigil.BlockDuplicate:  {"this very trouble is treated already", ""},
 		vigil.BlockTargetBusy: {"something else is done to the target", "vigil target ls"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -45,14 +46,18 @@ func inside(doc []byte, e *vigil.Error) (line, column int) {
 	return line, from + found + at - begin
 }
 
-// valueAt follows a path of keys to a text; nil if there is none.
+// valueAt follows a path of keys, and of places in lists, to a text; nil if there
+// is none.
 func valueAt(n *yaml.Node, path string) *yaml.Node {
-	for key := range strings.SplitSeq(path, ".") {
+	for key := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".") {
 		var next *yaml.Node
 		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == key {
 				next = n.Content[i+1]
 			}
+		}
+		if at, err := strconv.Atoi(key); err == nil && n.Kind == yaml.SequenceNode && at < len(n.Content) {
+			next = n.Content[at]
 		}
 		if next == nil {
 			return nil

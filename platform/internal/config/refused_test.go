@@ -63,6 +63,9 @@ func TestPolicy_RefusesABadDocumentWhereItIsBad(t *testing.T) {
 	f(policyWith("runbook: {action: a}"), "5:10: want a list, each of its items after a dash or all in [ ]")
 	f(policyWith("mode: atuo"), `5:1: policy a: mode: "atuo" is none of disabled, shadow, suggest, auto`)
 	f(policyWith("settings: {a: .nan}"), "5:15: NaN is no finite number")
+	// Words of parameters.
+	f(policyWith("runbook:\n- {action: a}\n- action: b\n  with: {to: ['', 'on {{target.nmae}}']}"), `8:23: policy a: runbook[1].with.to[1]: {{target.nmae}} is no word; did you mean {{target.name}}?`)
+	f(policyWith("runbook: [{action: a, with: {host: '${host}'}}]"), "5:37: policy a: runbook[0].with.host: ${host} is not filled in; write {{host}}")
 	// Documents that are none.
 	f("- a\n- b\n", "1:1: want keys with values, of name, module, select, settings")
 	f(policyWith("---\nname: b"), "5:1: yaml: expected single document, found multiple")

@@ -45,6 +45,7 @@ type Request struct {
 
 	Would     string      // what the action would be, in words
 	Unmanaged string      // why no remediator can reach the target; "" if one can
+	Unfilled  string      // why the runbook's parameters cannot be filled in; "" if they can
 	Denied    string      // why the action may not run there; "" if it may
 	Busy      *Busy       // what occupies the target
 	Below     string      // what the target depends on and is bad; "" if nothing is
@@ -99,6 +100,7 @@ func Rules() []Rule {
 		{vigil.BlockStale, Plan | Lease, stale},
 		{vigil.BlockResolved, Plan | Lease, resolved},
 		{vigil.BlockUnmanaged, Plan | Wish | Lease, unmanaged},
+		{vigil.BlockScope, Plan, outOfScope},
 		{vigil.BlockShadow, Plan, shadow},
 		{vigil.BlockDuplicate, Plan, duplicate},
 		{vigil.BlockTargetBusy, Plan | Wish | Lease, targetBusy},

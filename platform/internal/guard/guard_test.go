@@ -341,7 +341,7 @@ func TestRules_LargeBudgetCountsAsWhatIsRemembered(t *testing.T) {
 func TestRules_StandInOneFixedOrder(t *testing.T) {
 	t.Parallel()
 	want := []vigil.BlockReason{
-		vigil.BlockKillSwitch, vigil.BlockPaused, vigil.BlockMaintained, vigil.BlockWarmup, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockShadow,
+		vigil.BlockKillSwitch, vigil.BlockPaused, vigil.BlockMaintained, vigil.BlockWarmup, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockScope, vigil.BlockShadow,
 		vigil.BlockDuplicate, vigil.BlockTargetBusy, vigil.BlockDependency, vigil.BlockCooldown, vigil.BlockBackoff, vigil.BlockExhausted,
 		vigil.BlockMinHealthy, vigil.BlockConcurrent, vigil.BlockRate, vigil.BlockBreaker, vigil.BlockNoHelp, vigil.BlockDenied,
 	}
@@ -361,7 +361,7 @@ func TestCheck_FirstRuleWins(t *testing.T) {
 	r := guard.Request{
 		KillSwitch: flow.KillSwitch{Engaged: true, By: "ann"}, Resting: "r", Started: start,
 		Brakes: brake.New(nil, []vigil.Window{{Name: "w", From: start, Until: start.Add(time.Hour)}}), Guards: sound(start).Guards, Mode: vigil.Shadow,
-		After: start, SampleAt: start.Add(-time.Second), Unmanaged: "u", Denied: "d", Deeds: ago(start, 3, 2, 1),
+		After: start, SampleAt: start.Add(-time.Second), Unmanaged: "u", Unfilled: "f", Denied: "d", Deeds: ago(start, 3, 2, 1),
 		Below: "service:db", Failures: 1, FailedAt: start, Unhelpful: 3, Census: flow.Census{Known: 4, Unhealthy: 4}, Treated: 3,
 		Buckets: []guard.Bucket{{Of: "x", Rate: vigil.Rate{N: 1, Per: vigil.Duration(time.Hour)}, FullAt: start.Add(time.Hour)}},
 		Busy:    &guard.Busy{Remediation: "rem-1", State: vigil.Running, Same: true, SampleAt: start},

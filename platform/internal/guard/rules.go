@@ -73,6 +73,15 @@ func unmanaged(r Request, _ time.Time) *vigil.Hold {
 	return hold(time.Time{}, "%s", r.Unmanaged)
 }
 
+// outOfScope refuses parameters that would mean something else than the policy's
+// author wrote.
+func outOfScope(r Request, _ time.Time) *vigil.Hold {
+	if r.Unfilled == "" {
+		return nil
+	}
+	return hold(time.Time{}, "%s", r.Unfilled)
+}
+
 // shadow holds every mode that is not known to act or ask, so that an
 // unreadable mode is harmless.
 func shadow(r Request, _ time.Time) *vigil.Hold {

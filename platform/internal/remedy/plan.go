@@ -14,12 +14,17 @@ func (d *draft) plan(key string, sig signal, target vigil.Target) {
 		return
 	}
 	f := sig.firing
+	runbook, err := filled(f, target)
+	if err != nil {
+		d.fail(err) // no guard lets it come so far
+		return
+	}
 	r := vigil.Remediation{
 		Origin: vigil.FromPolicy, By: "policy:" + f.Policy.Name,
 		Policy: f.Policy.Name, Digest: f.Policy.Digest, Revision: f.Policy.Revision,
 		Episode: f.Episode.ID, Decision: f.Decision, Target: target, Group: groupOf(f),
 		Reason: f.Reason, Value: f.Value, SampleAt: f.SampleAt, ReceivedAt: f.ReceivedAt,
-		Runbook: f.Policy.Runbook, Guards: f.Policy.Guards, Verify: f.Policy.Verify, RecoverFor: f.Policy.RecoverFor,
+		Runbook: runbook, Guards: f.Policy.Guards, Verify: f.Policy.Verify, RecoverFor: f.Policy.RecoverFor,
 	}
 	if r.Reason == "" {
 		r.Reason = fmt.Sprintf("%s is %g", f.Series, f.Value)

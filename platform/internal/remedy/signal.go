@@ -1,6 +1,8 @@
 package remedy
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -105,10 +107,43 @@ func (d *draft) plea(key string, sig signal) (vigil.Target, guard.Request) {
 	}
 	d.fleetOf(&req, f.Policy.Name, groupOf(f), target)
 	req.Waiting, _ = d.unbegun.get(groupOf(f))
+	if _, err := filled(f, target); err != nil {
+		req.Unfilled = vigil.AsError(err).Msg
+	}
 	if req.Busy == nil && unmanaged == "" {
 		req.Denied = d.denied(f.Policy.Runbook, 0)
 	}
 	return target, req
+}
+
+// filled is the policy's runbook as it treats the target: its parameters say what
+// the series that fires says.
+func filled(f flow.Firing, target vigil.Target) ([]vigil.Step, error) {
+	word := func(word string) string {
+		switch word {
+		case "policy":
+			return f.Policy.Name
+		case "target":
+			return target.String()
+		case "target.kind":
+			return target.Kind
+		case "target.name":
+			return target.Name
+		case "target.host":
+			return target.Host
+		case "value":
+			return strconv.FormatFloat(f.Value, 'g', -1, 64)
+		}
+		return f.Series.Get(word)
+	}
+	steps := slices.Clone(f.Policy.Runbook)
+	for i := range steps {
+		var err error
+		if steps[i], err = steps[i].Fill(word); err != nil {
+			return nil, err
+		}
+	}
+	return steps, nil
 }
 
 func would(runbook []vigil.Step, t vigil.Target) string {
