@@ -97,6 +97,13 @@ type Step struct {
 	Action  string          `json:"action"`
 	With    json.RawMessage `json:"with,omitempty"`
 	Timeout Duration        `json:"timeout"`
+
+	// FailEarly ends the step's verification as failed once fresh samples have been
+	// bad for so long after the target had time to stabilise; 0 waits for its window.
+	FailEarly Duration `json:"fail_early,omitempty"`
+	// CancelOnResolve asks the action to stop when the episode resolves while it
+	// runs. Otherwise what runs may finish.
+	CancelOnResolve bool `json:"cancel_on_resolve,omitempty"`
 }
 
 // check reports what makes the step inadmissible, whatever its action says.
@@ -206,6 +213,9 @@ func (p Policy) Check() error {
 		at := fmt.Sprintf("runbook[%d].", i)
 		if field, wrong := s.check(); wrong != "" {
 			return bad(at+field, "%s", wrong)
+		}
+		if s.FailEarly > 0 && s.FailEarly >= p.Verify.Window {
+			return bad(at+"fail_early", "want less than the verify.window of %s, at whose end it has failed anyway", p.Verify.Window)
 		}
 		if h, found := s.badHole(); found {
 			return AsError(bad(at+"with."+h.path, "%s", h.wrong)).With("position", h.at)

@@ -92,6 +92,7 @@ type Verification struct {
 	From     time.Time `json:"from,omitzero"`  // After plus the time to stabilise
 	Until    time.Time `json:"until,omitzero"`
 	ClearAt  time.Time `json:"clear_at,omitzero"`  // since when fresh samples are clear
+	BadAt    time.Time `json:"bad_at,omitzero"`    // since when those from after From are bad
 	SampleAt time.Time `json:"sample_at,omitzero"` // time of the newest fresh sample judged
 	Seen     int       `json:"seen"`               // fresh judgements so far
 	Firing   bool      `json:"firing"`             // what the newest one said

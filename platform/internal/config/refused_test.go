@@ -63,6 +63,7 @@ func TestPolicy_RefusesABadDocumentWhereItIsBad(t *testing.T) {
 	f(policyWith("runbook: {action: a}"), "5:10: want a list, each of its items after a dash or all in [ ]")
 	f(policyWith("mode: atuo"), `5:1: policy a: mode: "atuo" is none of disabled, shadow, suggest, auto`)
 	f(policyWith("settings: {a: .nan}"), "5:15: NaN is no finite number")
+	f(policyWith("runbook:\n- {action: a, fail_early: 1m}\n- {action: b, fail_early: 5m}"), "7:15: policy a: runbook[1].fail_early: want less than the verify.window of 5m")
 	// Words of parameters.
 	f(policyWith("runbook:\n- {action: a}\n- action: b\n  with: {to: ['', 'on {{target.nmae}}']}"), `8:23: policy a: runbook[1].with.to[1]: {{target.nmae}} is no word; did you mean {{target.name}}?`)
 	f(policyWith("runbook: [{action: a, with: {host: '${host}'}}]"), "5:37: policy a: runbook[0].with.host: ${host} is not filled in; write {{host}}")

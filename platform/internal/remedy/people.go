@@ -123,10 +123,7 @@ func (e Cancelled) apply(d *draft) {
 	d.leaveAlone(r)
 	switch r.State {
 	case vigil.Running:
-		d.cancels.put(r.ID, e.By)
-		d.record(vigil.AuditRecord{
-			By: e.By, Verb: "remediation.cancel_asked", Object: r.ID, Target: r.Target.String(), Message: e.By + " asked the running action to stop",
-		})
+		d.askToStop(r, e.By, e.By+" asked the running action to stop")
 		return
 	case vigil.Unknown:
 		d.reroot(&r)

@@ -38,7 +38,8 @@ func (e Fired) apply(d *draft) {
 	d.consider(key)
 }
 
-// Cleared says that an episode is over. What has not started yet is skipped.
+// Cleared says that an episode is over. What has not started yet is skipped; what
+// runs may finish, unless its step says that it is to stop then.
 type Cleared struct {
 	Policy string
 	Target vigil.Target
@@ -56,10 +57,24 @@ func (e Cleared) apply(d *draft) {
 	if !ok {
 		return
 	}
-	if r, _ := d.edit(id); r.State.CanBecome(vigil.Skipped) {
+	r, _ := d.edit(id)
+	switch {
+	case r.State.CanBecome(vigil.Skipped):
 		hold := &vigil.Hold{Reason: vigil.BlockResolved, Detail: "the episode resolved before the action started"}
 		d.skip(&r, hold)
+	case r.State == vigil.Running && r.Runbook[r.Step].CancelOnResolve:
+		d.askToStop(r, r.By, "the episode resolved; the running action is asked to stop")
 	}
+}
+
+// askToStop has the next heartbeat of a running action answered with a cancel. It
+// is asked once.
+func (d *draft) askToStop(r vigil.Remediation, by, message string) {
+	if _, asked := d.cancels.get(r.ID); asked {
+		return
+	}
+	d.cancels.put(r.ID, by)
+	d.record(vigil.AuditRecord{By: by, Verb: "remediation.cancel_asked", Object: r.ID, Target: r.Target.String(), Message: message})
 }
 
 // skip ends a remediation whose reason to start is gone.

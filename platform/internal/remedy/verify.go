@@ -47,13 +47,13 @@ func (e Judged) apply(d *draft) {
 	d.witness(id, evidence{sampleAt: e.SampleAt, receivedAt: e.ReceivedAt, reach: e.Reach, bad: bad, value: e.Value})
 }
 
-// doubt has clear begin anew, since nobody knows how the target stood while it
+// doubt has clear, and bad, begin anew, since nobody knows how the target stood while it
 // was silent.
 func (d *draft) doubt(key string) {
 	id, _ := d.trouble.get(key)
 	r, ok := d.edit(id)
-	if ok && r.State == vigil.Verifying && !r.Verification.ClearAt.IsZero() {
-		r.Verification.ClearAt = time.Time{}
+	if v := &r.Verification; ok && r.State == vigil.Verifying && (!v.ClearAt.IsZero() || !v.BadAt.IsZero()) {
+		v.ClearAt, v.BadAt = time.Time{}, time.Time{}
 		d.keep(r)
 	}
 }
@@ -113,14 +113,26 @@ func (d *draft) witness(id string, ev evidence) {
 	}
 	v.Seen++
 	v.SampleAt, v.Firing, v.Value = ev.sampleAt, ev.bad, ev.value
+	settled := !ev.sampleAt.Before(v.From)
 	switch {
 	case ev.bad:
 		v.ClearAt = time.Time{}
-	case v.ClearAt.IsZero() && !ev.sampleAt.Before(v.From):
+		if v.BadAt.IsZero() && settled {
+			v.BadAt = ev.sampleAt
+		}
+	case v.ClearAt.IsZero() && settled:
 		v.ClearAt = ev.sampleAt
+		fallthrough
+	default:
+		v.BadAt = time.Time{}
 	}
 	if !v.ClearAt.IsZero() && !d.now.Before(v.From) && v.SampleAt.Sub(v.ClearAt) >= r.RecoverFor.D() {
 		d.verified(&r, vigil.Healed, fmt.Sprintf("fresh samples are clear, the newest at %g", v.Value))
+		return
+	}
+	early := r.Runbook[r.Step].FailEarly.D()
+	if early > 0 && !v.BadAt.IsZero() && v.SampleAt.Sub(v.BadAt) >= early && d.now.Sub(v.BadAt) >= early { // by both clocks: a sample may be dated ahead
+		d.verified(&r, vigil.Failed, fmt.Sprintf("still bad at %g after the action, and for %s now", v.Value, vigil.Duration(early)))
 		return
 	}
 	d.keep(r)

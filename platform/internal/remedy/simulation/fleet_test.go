@@ -78,10 +78,12 @@ func kinds() []flow.PolicyRow {
 		}
 		return flow.PolicyRow{Policy: p, Digest: "sha256:threshold", Revision: 1}
 	}
+	halts, climbs := make("careful", vigil.Auto, careful), make("ladder", vigil.Auto, idempotent, careful)
+	halts.Runbook[0].CancelOnResolve = true
+	climbs.Runbook[0].FailEarly = d(4 * time.Second)
 	return []flow.PolicyRow{
 		make("restart", vigil.Auto, idempotent),
-		make("careful", vigil.Auto, careful),
-		make("ladder", vigil.Auto, idempotent, careful),
+		halts, climbs,
 		make("asks", vigil.Suggest, idempotent),
 		make("shadow", vigil.Shadow, idempotent),
 	}

@@ -46,6 +46,9 @@ func mutants() []mutant {
 		{groupCap, "guard/fleet.go", "!ok || r.Treated < most && r.Treated+r.Waiting < 2*most", "!ok || true"},
 		{groupCap, "remedy/group.go", "case vigil.Leased, vigil.Running, vigil.Verifying:\n\t\treturn true", "case vigil.Leased:\n\t\treturn true"},
 		{stormStop, "guard/fleet.go", "case r.Manual:", "case true:"},
+		{mayFinish, "remedy/signal.go", "case r.State == vigil.Running && r.Runbook[r.Step].CancelOnResolve:", "case r.State == vigil.Running:"},
+		{noHaste, verify, "early > 0 && ", ""},
+		{noHaste, verify, "if v.BadAt.IsZero() && settled {", "if v.BadAt.IsZero() {"},
 		{versions, "remedy/draft.go", "\t\tr.Version++\n", ""},
 	}
 }

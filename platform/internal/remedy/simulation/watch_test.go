@@ -29,6 +29,8 @@ const (
 	versions     = "compare and set"
 	groupCap     = "group cap"
 	stormStop    = "storm stop"
+	mayFinish    = "what runs may finish"
+	noHaste      = "no early failure unless asked for"
 )
 
 // watch knows what truly happened, and compares.
@@ -111,6 +113,9 @@ func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
 	if end := wa.pauses[rec.Object]; rec.Verb == "pause.expired" && wa.w.now.Before(end) && !wa.w.calm {
 		wa.w.broken(pauseHolds, "%s ends %s too early", rec.Object, end.Sub(wa.w.now))
 	}
+	if r := wa.w.collector.disk.rows[rec.Object]; rec.Verb == "remediation.cancel_asked" && rec.By == r.By && r.Origin == vigil.FromPolicy && !r.Runbook[r.Step].CancelOnResolve {
+		wa.w.broken(mayFinish, "%s is asked to stop by %s", r.ID, rec.By)
+	}
 	if rec.Verb != "remediation."+rec.To {
 		return
 	}
@@ -118,6 +123,11 @@ func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
 	from, to := vigil.State(rec.From), vigil.State(rec.To)
 	if from != "" && !from.CanBecome(to) {
 		wa.w.broken(machineHolds, "%s goes from %s to %s", rec.Object, from, to)
+	}
+	for _, r := range c.Remediations {
+		if r.ID == rec.Object && from == vigil.Verifying && to != vigil.Healed {
+			wa.patient(r)
+		}
 	}
 	lifted := c.KillSwitch != nil && !c.KillSwitch.Engaged
 	if to != vigil.Leased && to != vigil.Running {
@@ -130,6 +140,23 @@ func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
 		if r.ID == rec.Object {
 			wa.brakes(r, c.Brakes)
 		}
+	}
+}
+
+// patient holds the end of a verification without success to its window, unless
+// the step asks for less: then to fresh samples that are bad.
+func (wa *watch) patient(r vigil.Remediation) {
+	last := len(r.Attempts) - 1
+	for r.Attempts[last].EndedAt.IsZero() { // the next one may be handed out already
+		last--
+	}
+	v, step := r.Verification, r.Runbook[r.Attempts[last].Step]
+	if !wa.w.collector.clock().Before(v.Until) {
+		return
+	}
+	bad := min(v.SampleAt.Sub(v.BadAt), wa.w.collector.clock().Sub(v.BadAt))
+	if step.FailEarly == 0 || v.BadAt.Before(v.From) || bad < step.FailEarly.D() {
+		wa.w.broken(noHaste, "%s failed %s before its window ends, bad since %s", r.ID, v.Until.Sub(wa.w.collector.clock()), v.BadAt.Sub(epoch))
 	}
 }
 
