@@ -41,6 +41,7 @@ type Remediation struct {
 	RecoverFor   Duration     `json:"recover_for"`
 	Attempts     []Attempt    `json:"attempts,omitempty"`
 	Verification Verification `json:"verification,omitzero"`
+	HandOff      *HandOff     `json:"hand_off,omitempty"`   // nil unless a person has to go on
 	SampleAt     time.Time    `json:"sample_at,omitzero"`   // time of the sample that fired
 	ReceivedAt   time.Time    `json:"received_at,omitzero"` // when the collector received it
 	CreatedAt    time.Time    `json:"created_at"`
@@ -50,6 +51,15 @@ type Remediation struct {
 	Trace        string       `json:"trace,omitempty"`       // W3C traceparent the story hangs on
 	ParentSpan   string       `json:"parent_span,omitempty"` // hex id of the span that Trace's span is a child of
 	Version      int64        `json:"version"`               // compare-and-set counter
+}
+
+// HandOff says that all a policy may do was done in vain, and that a person goes
+// on.
+type HandOff struct {
+	At    time.Time `json:"at"`
+	By    string    `json:"by"`    // who gave up: policy:NAME
+	Why   string    `json:"why"`   // what ended the last step
+	Tried []string  `json:"tried"` // the actions that ran, in order, each with what came of it
 }
 
 // Attempt is one run of one action.

@@ -40,6 +40,10 @@ func Report(w io.Writer, e Evidence) error {
 		d.attempt(a)
 	}
 	d.verification(e.Remediation)
+	if h := e.Remediation.HandOff; h != nil {
+		d.line("## Handed to a person\n")
+		d.line("%s\n", text(handedOff(*h)))
+	}
 	d.records(e.Records)
 	_, err := d.WriteTo(w)
 	return err

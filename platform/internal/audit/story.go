@@ -117,6 +117,9 @@ func entries(r vigil.Remediation) []Entry {
 	v := r.Verification
 	add(v.ClearAt, "first clear sample", "")
 	add(r.EndedAt, string(r.State), r.State.Says())
+	if h := r.HandOff; h != nil {
+		add(h.At, "handed to a person", h.Why)
+	}
 	slices.SortStableFunc(es, func(a, b Entry) int { return a.At.Compare(b.At) })
 	for i := 1; i < len(es); i++ {
 		es[i].Since = vigil.Duration(es[i].At.Sub(es[i-1].At))

@@ -26,6 +26,9 @@ func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.Audi
 	slices.SortFunc(w.Remediations, func(a, b vigil.Remediation) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	for _, r := range w.Remediations {
 		w.Sentences = append(w.Sentences, fmt.Sprintf("%s (%s)", tell(r), r.ID))
+		if r.HandOff != nil {
+			w.Sentences = append(w.Sentences, handedOff(*r.HandOff))
+		}
 	}
 	w.Hold = lastHold(w.Remediations, records)
 	switch {
@@ -42,6 +45,11 @@ func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.Audi
 		w.Next = "vigil remediation show " + w.Remediations[len(w.Remediations)-1].ID
 	}
 	return w
+}
+
+// handedOff says that a person has to go on, and what was tried.
+func handedOff(h vigil.HandOff) string {
+	return fmt.Sprintf("%s handed it to a person at %s: %s. It had tried %s.", strings.TrimPrefix(h.By, "policy:"), stamp(h.At), h.Why, strings.Join(h.Tried, "; then "))
 }
 
 // ExplainWish answers why Vigil did what a person asked for.

@@ -118,3 +118,27 @@ func TestExplain_HasWordsForEveryReason(t *testing.T) {
 		t.Errorf("only %d reasons were found", len(said))
 	}
 }
+
+// Whoever has to go on reads what was tried, in the answer, the story and the
+// post-mortem.
+func TestExplain_SaysWhatAPersonTakesOver(t *testing.T) {
+	t.Parallel()
+	ep, now := firing()
+	r := vigil.Remediation{
+		ID: "rem-1", State: vigil.Failed, Policy: "cpu-high", Origin: vigil.FromPolicy, Value: 0.95, CreatedAt: now, EndedAt: now, Target: ep.Target,
+		HandOff: &vigil.HandOff{At: now, By: "policy:cpu-high", Why: "still bad at 0.9 after the action", Tried: []string{"reload: no", "restart-service: it ended well and the target stayed bad"}},
+	}
+	const want = "cpu-high handed it to a person at 2026-05-04 12:00:00.000 UTC: still bad at 0.9 after the action. " +
+		"It had tried reload: no; then restart-service: it ended well and the target stayed bad."
+	if w := audit.Explain(ep, []vigil.Remediation{r}, nil, now); len(w.Sentences) != 3 || w.Sentences[2] != want {
+		t.Errorf("sentences = %q, want %q as the last", w.Sentences, want)
+	}
+	_, timeline := audit.Story(r)
+	if last := timeline[len(timeline)-1]; last.What != "handed to a person" || last.Detail != r.HandOff.Why {
+		t.Errorf("the story ends with %+v", last)
+	}
+	var doc strings.Builder
+	if err := audit.Report(&doc, audit.Gather(r, nil, nil)); err != nil || !strings.Contains(doc.String(), "## Handed to a person\n") || !strings.Contains(doc.String(), "It had tried reload: no") {
+		t.Errorf("the post-mortem: %v\n%s", err, doc.String())
+	}
+}

@@ -117,6 +117,8 @@ func (d *draft) move(r *vigil.Remediation, to vigil.State, by, message string, d
 	r.State, r.EndedAt = to, time.Time{}
 	if to.Final() {
 		r.EndedAt = d.now
+	} else {
+		r.HandOff = nil // it goes on by itself after all
 	}
 	d.record(vigil.AuditRecord{
 		By: by, Verb: "remediation." + string(to), Object: r.ID, Target: r.Target.String(),

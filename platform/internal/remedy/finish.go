@@ -127,6 +127,9 @@ func (d *draft) next(r *vigil.Remediation, by string, end vigil.State, message s
 	}
 	if r.Step+1 >= len(r.Runbook) || stop {
 		d.move(r, end, by, message, nil)
+		if !stop {
+			d.handOff(r, message)
+		}
 		d.save(r)
 		d.flop(*r, action)
 		return
@@ -192,7 +195,9 @@ func (d *draft) late(r *vigil.Remediation, by string, rep flow.Report) {
 	case rep.OK:
 		d.ended(r, by, rep)
 	default:
-		d.move(r, vigil.Failed, by, fmt.Sprintf("%s failed: %s", a.Action, reason(rep)), nil)
+		why := fmt.Sprintf("%s failed: %s", a.Action, reason(rep))
+		d.move(r, vigil.Failed, by, why, nil)
+		d.handOff(r, why)
 		d.save(r)
 	}
 }

@@ -118,6 +118,9 @@ func (d *draft) lose(r *vigil.Remediation) {
 		d.move(r, vigil.Planned, "vigil", a.Action+" is idempotent: it is started once more", nil)
 		d.askAgain(r)
 	}
+	if !again {
+		d.handOff(r, message)
+	}
 	d.save(r)
 	if !again {
 		d.flop(*r, a.Action)

@@ -49,6 +49,8 @@ func mutants() []mutant {
 		{mayFinish, "remedy/signal.go", "case r.State == vigil.Running && r.Runbook[r.Step].CancelOnResolve:", "case r.State == vigil.Running:"},
 		{noHaste, verify, "early > 0 && ", ""},
 		{noHaste, verify, "if v.BadAt.IsZero() && settled {", "if v.BadAt.IsZero() {"},
+		{handedOff, "remedy/finish.go", "\t\tif !stop {\n\t\t\td.handOff(r, message)\n\t\t}\n", ""},
+		{handedOff, "remedy/draft.go", "\t\tr.HandOff = nil // it goes on by itself after all\n", ""},
 		{versions, "remedy/draft.go", "\t\tr.Version++\n", ""},
 	}
 }

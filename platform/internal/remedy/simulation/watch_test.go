@@ -31,6 +31,7 @@ const (
 	stormStop    = "storm stop"
 	mayFinish    = "what runs may finish"
 	noHaste      = "no early failure unless asked for"
+	handedOff    = "handed to a person"
 )
 
 // watch knows what truly happened, and compares.
@@ -43,6 +44,7 @@ type watch struct {
 	pauses   map[string]time.Time       // pause → until when, in the world's time, it has to hold
 	approved map[string]bool            // remediations that a person was asked about and agreed to
 	again    map[string]bool            // and those that a person had started once more
+	stopped  map[string]bool            // remediations whose running action was asked to stop
 	stormy   map[string]bool            // policies that last told of a storm, heard or not
 }
 
@@ -65,6 +67,7 @@ func newWatch(w *world) *watch {
 	return &watch{
 		w: w, news: map[string]news{}, fences: map[string]uint64{}, intents: map[uint64]map[string]bool{},
 		entries: map[string][]entry{}, pauses: map[string]time.Time{}, approved: map[string]bool{}, again: map[string]bool{}, stormy: map[string]bool{},
+		stopped: map[string]bool{},
 	}
 }
 
@@ -116,6 +119,7 @@ func (wa *watch) record(rec vigil.AuditRecord, c flow.Change) {
 	if r := wa.w.collector.disk.rows[rec.Object]; rec.Verb == "remediation.cancel_asked" && rec.By == r.By && r.Origin == vigil.FromPolicy && !r.Runbook[r.Step].CancelOnResolve {
 		wa.w.broken(mayFinish, "%s is asked to stop by %s", r.ID, rec.By)
 	}
+	wa.stopped[rec.Object] = wa.stopped[rec.Object] || rec.Verb == "remediation.cancel_asked"
 	if rec.Verb != "remediation."+rec.To {
 		return
 	}
@@ -190,6 +194,7 @@ func (wa *watch) row(r vigil.Remediation) {
 	if p != nil && p.Mode == vigil.Shadow {
 		wa.w.broken(shadowOnly, "%s of %s is %s", r.ID, r.Policy, r.State)
 	}
+	wa.handed(r)
 	switch r.State {
 	case vigil.Leased:
 		if p != nil {
@@ -207,6 +212,18 @@ func (wa *watch) row(r vigil.Remediation) {
 			wa.w.broken(freshProof, "%s healed on a sample of %s (bad: %t), what counts begins at %s", r.ID, n.at.Sub(epoch), n.bad, r.Verification.From.Sub(epoch))
 		}
 	default:
+	}
+}
+
+// handed holds a policy's failure to a person who goes on, and a person's part to
+// what no longer goes on by itself.
+func (wa *watch) handed(r vigil.Remediation) {
+	gaveUp := r.State == vigil.Failed || r.State == vigil.TimedOut || r.State == vigil.Unknown
+	switch {
+	case gaveUp && r.Origin == vigil.FromPolicy && r.HandOff == nil && !wa.stopped[r.ID]:
+		wa.w.broken(handedOff, "%s is %s and nobody goes on", r.ID, r.State)
+	case !gaveUp && r.HandOff != nil:
+		wa.w.broken(handedOff, "%s is %s and a person goes on", r.ID, r.State)
 	}
 }
 
