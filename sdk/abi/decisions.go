@@ -2,6 +2,7 @@ package abi
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -97,7 +98,10 @@ func ReadDecisions(dst []Decision, b []byte, series int) ([]Decision, error) {
 	}
 	read, text := dst, 0
 	for i := range int(count) {
-		d, ok := readDecision(b, b[replyHead+DecisionSize*i:], series)
+		d, ok := readDecision(b, b[replyHead+DecisionSize*i:])
+		if uint64(d.Series) >= uint64(max(series, 0)) {
+			return dst, ForeignError{Decision: i, Series: d.Series, Asked: series}
+		}
 		if text += len(d.Message) + len(d.Details); !ok || text > MaxText {
 			return dst, bad("decision", i)
 		}
@@ -106,10 +110,24 @@ func ReadDecisions(dst []Decision, b []byte, series int) ([]Decision, error) {
 	return read, nil
 }
 
-func readDecision(b, record []byte, series int) (Decision, bool) {
+// ForeignError is a decision about a series that the guest was not asked about.
+type ForeignError struct {
+	Decision int    // its place in the reply
+	Series   uint32 // that it speaks of
+	Asked    int    // how many there are
+}
+
+func (e ForeignError) Error() string {
+	return "abi: decision " + strconv.Itoa(e.Decision) + " is about series " + strconv.FormatUint(uint64(e.Series), 10) + " of " + strconv.Itoa(e.Asked)
+}
+
+// Unwrap returns the error that any decision has which does not fit.
+func (e ForeignError) Unwrap() error { return bad("decision", e.Decision) }
+
+func readDecision(b, record []byte) (Decision, bool) {
 	r := readRecord(record)
 	d := Decision{Series: r.Series, Kind: r.Kind, Severity: r.Severity, Runbook: r.Runbook, Value: r.Value, Score: r.Score, At: r.At}
-	if uint64(r.Series) >= uint64(max(series, 0)) || r.Kind > KindInfo || r.MsgLen > MaxMessage || r.KVLen > MaxDetails ||
+	if r.Kind > KindInfo || r.MsgLen > MaxMessage || r.KVLen > MaxDetails ||
 		!region(r.MsgOff, r.MsgLen, 1, uint32(len(b))) || !region(r.KVOff, r.KVLen, 1, uint32(len(b))) {
 		return d, false
 	}

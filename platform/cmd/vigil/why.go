@@ -20,12 +20,13 @@ const whyEpisodes = 1000
 
 func (c *cli) why() *cobra.Command {
 	return &cobra.Command{
-		Use:   "why TARGET|EPISODE|REMEDIATION",
+		Use:   "why TARGET|EPISODE|REMEDIATION|POLICY",
 		Short: "Say why Vigil did, or did not, act",
 		Long: `Say why Vigil did, or did not, act: what a policy found, what was done about it,
 what holds it back, and when that is looked at again.
 
-Of a target it tells the newest episode of each policy; without a host, those of
+Of a policy it tells what it was kept from speaking of, such as a series that names
+no target. Of a target it tells the newest episode of each policy; without a host, those of
 all hosts. It looks through the newest 1,000 episodes.`,
 		Example: "  vigil why service:web\n  vigil why rem-4k2j9q8x7m",
 		Args:    cobra.ExactArgs(1),
@@ -72,6 +73,11 @@ func answer(ctx context.Context, api *client.Client, what string) ([]audit.Why, 
 		}
 		what = r.Episode
 	}
+	if !strings.ContainsAny(what, ":") && !strings.HasPrefix(what, "ep-") {
+		if p, err := api.Policy(ctx, what); err == nil {
+			return strayed(ctx, api, p.Name)
+		}
+	}
 	episodes, err := asked(ctx, api, what)
 	if err != nil {
 		return nil, err
@@ -85,6 +91,15 @@ func answer(ctx context.Context, api *client.Client, what string) ([]audit.Why, 
 		answers = append(answers, w)
 	}
 	return answers, nil
+}
+
+// strayed answers for a policy: what it wanted to speak of beyond its scope.
+func strayed(ctx context.Context, api *client.Client, policy string) ([]audit.Why, error) {
+	records, err := api.AuditFor(ctx, policy)
+	if err != nil {
+		return nil, err
+	}
+	return []audit.Why{audit.ExplainPolicy(policy, records)}, nil
 }
 
 // asked finds the episodes that somebody asks about.

@@ -47,6 +47,23 @@ func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.Audi
 	return w
 }
 
+// ExplainPolicy answers for what a policy, or its module, was kept from speaking
+// of, from the records about it, oldest first.
+func ExplainPolicy(policy string, records []vigil.AuditRecord) Why {
+	w := Why{Next: "vigil policy show " + policy}
+	for _, rec := range records {
+		if rec.Verb == "remediation.held" && rec.To == string(vigil.BlockScope) {
+			w.Hold = &vigil.Hold{Reason: vigil.BlockScope, Detail: rec.Message}
+			w.Sentences = append(w.Sentences, fmt.Sprintf("%s did nothing at %s (%s): %s.", policy, stamp(rec.At), rec.To, strings.TrimSuffix(rec.Message, ".")))
+		}
+	}
+	if w.Hold == nil {
+		w.Sentences, w.Next = []string{policy + " has stayed within its scope. Ask about a target for what it found."}, "vigil target ls"
+	}
+	w.Sentences = w.Sentences[max(0, len(w.Sentences)-10):]
+	return w
+}
+
 // handedOff says that a person has to go on, and what was tried.
 func handedOff(h vigil.HandOff) string {
 	return fmt.Sprintf("%s handed it to a person at %s: %s. It had tried %s.", strings.TrimPrefix(h.By, "policy:"), stamp(h.At), h.Why, strings.Join(h.Tried, "; then "))

@@ -58,3 +58,10 @@ type Known struct {
 	Group  string
 	SeenAt time.Time
 }
+
+// Stray is what a policy, or its module, wanted to speak of beyond its scope:
+// no target came of it, and nothing is done about it.
+type Stray struct {
+	Policy string
+	Why    string
+}

@@ -49,6 +49,7 @@ type Treat interface {
 	Fired(ctx context.Context, f flow.Firing) error
 	Cleared(ctx context.Context, policy string, t vigil.Target, at time.Time) error
 	Judged(ctx context.Context, j flow.Judged) error
+	Strayed(ctx context.Context, s flow.Stray) error
 }
 
 // Spans takes finished spans and never blocks.

@@ -88,6 +88,9 @@ func (sh *shard) call(ctx context.Context, d *desk, now time.Time) ([]flow.Judge
 		d.heard = evaluation{now: now, seq: sh.seq}
 		sh.e.failures.Add(1)
 		r.cost.failed(vigil.CodeOf(err))
+		if outside(err) {
+			sh.stray(r, "its module spoke of what it was not asked about: "+vigil.AsError(err).Msg)
+		}
 		if fresh {
 			d.fail(now)
 			return nil, fmt.Errorf("ask the guest of policy %s: %w", r.name, err)

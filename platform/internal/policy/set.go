@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
@@ -25,6 +26,7 @@ type rule struct {
 	query    *query                  // nil if it selects
 	config   uint32                  // the policy's number in every guest that judges for it
 	cost     *cost
+	strays   atomic.Uint64 // that its policy or module left its scope
 }
 
 // judges reports whether the rule says what the row says.

@@ -31,7 +31,8 @@ type shard struct {
 	warm   time.Time         // when to see to guests not opened yet; zero: all are
 	seq    uint64            // of the last guest call
 	paper  paper
-	last   *route // of the series sorted last, nil at first
+	last   *route       // of the series sorted last, nil at first
+	strays []flow.Stray // not told yet
 
 	recount, kept time.Time // when the census is next counted anew, and next kept
 }
@@ -99,7 +100,7 @@ func (e *Engine) Step(ctx context.Context, shard int, now time.Time) error {
 			errs = append(errs, sh.tick(ctx, d, now))
 		}
 	}
-	errs = append(errs, e.books[shard].tick(ctx, now))
+	errs = append(errs, sh.confess(ctx), e.books[shard].tick(ctx, now))
 	errs = append(errs, sh.count(ctx, now))
 	sh.warmUp(ctx, now)
 	return errors.Join(errs...)
@@ -247,6 +248,9 @@ func (sh *shard) track(b *bound, r *flow.Run) *track {
 		return t
 	}
 	target, err := b.row.RenderTarget(r.Meta)
+	if err != nil {
+		sh.stray(b.rule, "it names no target for "+r.Meta.String()+": "+vigil.AsError(err).Msg)
+	}
 	if err == nil && sh.tracks >= maxTracks {
 		err = vigil.Errorf(vigil.Busy, "track_limit", "a shard judges at most %d series", maxTracks)
 	}

@@ -52,6 +52,9 @@ func (g *threshold) Eval(_ context.Context, ask flow.Ask) (js []flow.Judgement, 
 		g.world.failing--
 		return nil, vigil.Errorf(vigil.Internal, "guest_trap", "unreachable")
 	}
+	if g.world.foreign {
+		return nil, vigil.Errorf(vigil.Invalid, "target_out_of_scope", "module threshold: decision 0 is about series 7 of 1")
+	}
 	line, ok := g.above[ask.Config]
 	if !ok {
 		return nil, errors.New("not configured")
@@ -107,7 +110,8 @@ type world struct {
 	t testing.TB
 
 	mu        sync.Mutex // guards all below
-	now       time.Time  // zero: the real clock
+	strays    []flow.Stray
+	now       time.Time // zero: the real clock
 	rows      map[string]flow.PolicyRow
 	audit     []vigil.AuditRecord
 	episodes  map[string]vigil.Episode
@@ -122,6 +126,7 @@ type world struct {
 	answer    func(ctx context.Context, q flow.Query) ([]flow.QueryResult, error)
 	opened    int
 	failing   int  // guest calls to fail
+	foreign   bool // the guest fires for a series that is not in its batch
 	naive     bool // the guest fires on NaN
 	asking    bool // it asks the host at each evaluation
 	broken    error
@@ -361,6 +366,16 @@ func (t treat) Cleared(_ context.Context, name string, target vigil.Target, _ ti
 		t.w.told = append(t.w.told, "cleared "+target.String())
 	}
 	return t.w.deaf
+}
+
+func (t treat) Strayed(_ context.Context, s flow.Stray) error {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	if t.w.broken != nil {
+		return t.w.broken
+	}
+	t.w.strays = append(t.w.strays, s)
+	return nil
 }
 
 func (t treat) Judged(_ context.Context, j flow.Judged) error {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -60,4 +61,19 @@ func TestPlan_HoldsWhatItCannotFillIn(t *testing.T) {
 	f("no label", nil, "with.disk: {{device}} is empty or not there")
 	f("two lines", vigil.Labels{"device": "sda\n/dev/sdb"}, "has a control character in it")
 	f("too long", vigil.Labels{"device": strings.Repeat("a", 300)}, "has 300 bytes, the limit is 256")
+}
+
+// What a policy wanted to speak of beyond its scope is recorded under its name,
+// and nothing else becomes of it.
+func TestStrayed_IsRecordedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.must(w.Strayed(t.Context(), flow.Stray{Policy: "cpu-high", Why: "decision 0 is about series 7 of 1"}))
+	rec := w.led.audit[len(w.led.audit)-1]
+	if rec.Object != "cpu-high" || rec.To != "target_out_of_scope" || rec.Verb != "remediation.held" || rec.Message != "decision 0 is about series 7 of 1" {
+		t.Errorf("recorded %+v", rec)
+	}
+	if len(w.led.rows) != 0 || w.lease() != nil {
+		t.Errorf("%d remediations came of it", len(w.led.rows))
+	}
 }

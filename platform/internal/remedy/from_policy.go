@@ -36,6 +36,12 @@ func (h *Healer) Judged(ctx context.Context, j flow.Judged) error {
 	return err
 }
 
+// Strayed records that a policy left its scope.
+func (h *Healer) Strayed(ctx context.Context, s flow.Stray) error {
+	_, err := h.do(ctx, Strayed{s})
+	return err
+}
+
 // Tick moves what time alone moves.
 func (h *Healer) Tick(ctx context.Context) error {
 	_, err := h.do(ctx, Ticked{})

@@ -77,6 +77,16 @@ func (d *draft) askToStop(r vigil.Remediation, by, message string) {
 	d.record(vigil.AuditRecord{By: by, Verb: "remediation.cancel_asked", Object: r.ID, Target: r.Target.String(), Message: message})
 }
 
+// Strayed says that a policy, or its module, left its scope: nothing is done.
+type Strayed struct{ flow.Stray }
+
+func (e Strayed) apply(d *draft) {
+	d.record(vigil.AuditRecord{
+		By: "policy:" + e.Policy, Verb: "remediation.held", Object: e.Policy, To: string(vigil.BlockScope), Message: e.Why,
+		Detail: asJSON(vigil.Hold{Reason: vigil.BlockScope, Detail: e.Why}),
+	})
+}
+
 // skip ends a remediation whose reason to start is gone.
 func (d *draft) skip(r *vigil.Remediation, hold *vigil.Hold) {
 	r.Hold = hold

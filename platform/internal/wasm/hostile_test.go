@@ -172,7 +172,7 @@ func TestEval_StopsAHostileGuestWithItsCode(t *testing.T) { //nolint:paralleltes
 		"A27 logs for ever":                {assembly{imports: logImport, called: 1}, always(calling(false, 4, 0, 1000)), "guest_fuel"},
 		"A27 prints for ever":              {assembly{imports: [][]byte{asmImport(wasiModule, "fd_write", 7)}, called: 1, sections: reply(0, 0, 0, 0, 0, 0, 1, 0)}, always(calling(true, 1, 2048, 1, 4096)), "guest_fuel"},
 		"A27 draws numbers for ever":       {assembly{imports: [][]byte{asmImport(wasiModule, "random_get", 8)}, called: 1}, always(calling(true, 0, 65536)), "guest_fuel"},
-		"A32 fires for a series of others": {assembly{sections: reply(foreign...)}, answer(2048, 56), "guest_bad_reply"},
+		"A32 fires for a series of others": {assembly{sections: reply(foreign...)}, answer(2048, 56), "target_out_of_scope"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEngine(t, Options{MemoryPages: 80, Strikes: 1 << 30, PolicyFuel: defaultPolicyFuel})

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"math"
@@ -157,7 +158,11 @@ func (p *Policy) Eval(ctx context.Context, ask flow.Ask) ([]flow.Judgement, erro
 		return nil, err
 	}
 	if p.decisions, err = abi.ReadDecisions(p.decisions[:0], reply, len(ask.Runs)); err != nil {
-		return nil, p.inst.failed(ctx, trap("guest_bad_reply", "%s", err))
+		code := "guest_bad_reply"
+		if _, foreign := errors.AsType[abi.ForeignError](err); foreign {
+			code = "target_out_of_scope" // it would have somebody else's target treated
+		}
+		return nil, p.inst.failed(ctx, trap(code, "%s", err))
 	}
 	p.inst.tally.ask(p.inst.spent, p.inst.took)
 	p.inst.tally.samples.Add(uint64(len(ask.Times)))

@@ -27,6 +27,8 @@ func oracle(t testing.TB) []byte {
 	}.bytes(t)
 }
 
+// What a guest sees of clocks and chance is the evaluation's (A31): it cannot act
+// at a time of its own choosing, or know one host from another.
 func TestEval_TheSameQuestionMeetsTheSameClockAndRandomNumbers(t *testing.T) {
 	t.Parallel()
 	module := oracle(t)
