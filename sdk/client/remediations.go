@@ -103,6 +103,12 @@ func (c *Client) Cancel(ctx context.Context, id string) (vigil.Remediation, erro
 	return c.decide(ctx, id, "cancel")
 }
 
+// Undo takes back the last deed of a remediation that has ended, and returns the
+// remediation that does it.
+func (c *Client) Undo(ctx context.Context, id string) (vigil.Remediation, error) {
+	return c.decide(ctx, id, "undo")
+}
+
 // Approve approves a remediation that waits for a person.
 func (c *Client) Approve(ctx context.Context, id string) (vigil.Remediation, error) {
 	return c.decide(ctx, id, "approve")

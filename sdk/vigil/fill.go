@@ -34,6 +34,13 @@ type hole struct {
 // a control character in it is refused with code target_out_of_scope, so that
 // no parameter means more than its author wrote.
 func (s Step) Fill(value func(word string) string) (Step, error) {
+	if s.Undo != nil {
+		undo, err := s.Undo.Fill(value)
+		if err != nil {
+			return Step{}, err
+		}
+		s.Undo = &undo
+	}
 	if !bytes.Contains(s.With, []byte("{{")) {
 		return s, nil
 	}

@@ -104,6 +104,22 @@ type Step struct {
 	// CancelOnResolve asks the action to stop when the episode resolves while it
 	// runs. Otherwise what runs may finish.
 	CancelOnResolve bool `json:"cancel_on_resolve,omitempty"`
+	// Undo takes the step back when it was the last to run and did not heal, or when
+	// a person says so; nil: nothing does. It has neither an undo nor an early end.
+	Undo *Step `json:"undo,omitempty"`
+}
+
+// acting is a step, or its undo, and where in the step it stands.
+type acting struct {
+	*Step
+	under string
+}
+
+func (s *Step) actions() []acting {
+	if s.Undo == nil {
+		return []acting{{s, ""}}
+	}
+	return []acting{{s, ""}, {s.Undo, "undo."}}
 }
 
 // check reports what makes the step inadmissible, whatever its action says.
@@ -170,8 +186,10 @@ func ParsePolicy(doc []byte) (Policy, error) {
 		return Policy{}, Errorf(Invalid, "policy_invalid", "policy: more than one document")
 	}
 	for i := range p.Runbook {
-		if p.Runbook[i].Timeout == 0 {
-			p.Runbook[i].Timeout = DefaultTimeout
+		for s := &p.Runbook[i]; s != nil; s = s.Undo {
+			if s.Timeout == 0 {
+				s.Timeout = DefaultTimeout
+			}
 		}
 	}
 	return p, p.Check()
@@ -211,14 +229,19 @@ func (p Policy) Check() error {
 	}
 	for i, s := range p.Runbook {
 		at := fmt.Sprintf("runbook[%d].", i)
-		if field, wrong := s.check(); wrong != "" {
-			return bad(at+field, "%s", wrong)
-		}
 		if s.FailEarly > 0 && s.FailEarly >= p.Verify.Window {
 			return bad(at+"fail_early", "want less than the verify.window of %s, at whose end it has failed anyway", p.Verify.Window)
 		}
-		if h, found := s.badHole(); found {
-			return AsError(bad(at+"with."+h.path, "%s", h.wrong)).With("position", h.at)
+		if u := s.Undo; u != nil && (u.Undo != nil || u.FailEarly > 0 || u.CancelOnResolve) {
+			return bad(at+"undo", "has only action, with and timeout")
+		}
+		for _, one := range s.actions() {
+			if field, wrong := one.check(); wrong != "" {
+				return bad(at+one.under+field, "%s", wrong)
+			}
+			if h, found := one.badHole(); found {
+				return AsError(bad(at+one.under+"with."+h.path, "%s", h.wrong)).With("position", h.at)
+			}
 		}
 	}
 	if field, wrong := p.Select.check(); wrong != "" {

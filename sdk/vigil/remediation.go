@@ -12,6 +12,7 @@ type Origin string
 const (
 	FromPolicy Origin = "policy"
 	FromPerson Origin = "manual"
+	FromUndo   Origin = "undo" // takes back what another remediation did
 )
 
 // Remediation is the intent to treat one episode (or one person's wish): what
@@ -29,8 +30,9 @@ type Remediation struct {
 	Episode      string       `json:"episode,omitempty"`
 	Decision     string       `json:"decision,omitempty"`
 	Target       Target       `json:"target"`
-	Group        string       `json:"group,omitempty"` // that caps and storms count it in, such as env=prod
-	Reason       string       `json:"reason"`          // why, in the policy's or the person's words
+	Group        string       `json:"group,omitempty"`  // that caps and storms count it in, such as env=prod
+	Undoes       string       `json:"undoes,omitempty"` // id of the remediation whose last deed it takes back
+	Reason       string       `json:"reason"`           // why, in the policy's or the person's words
 	Value        float64      `json:"value"`
 	State        State        `json:"state"`
 	Hold         *Hold        `json:"hold,omitempty"` // why blocked or skipped

@@ -68,7 +68,7 @@ func answer(ctx context.Context, api *client.Client, what string) ([]audit.Why, 
 		if err != nil {
 			return nil, err
 		}
-		if r.Origin == vigil.FromPerson {
+		if r.Origin != vigil.FromPolicy {
 			return []audit.Why{audit.ExplainWish(r)}, nil
 		}
 		what = r.Episode

@@ -109,6 +109,8 @@ func (d *document) saw(e Evidence) {
 		d.line("Policy %s said **%s** of %s at %s: %s\n", text(s.Policy), text(s.Verdict), text(s.Series), clock(s.At), text(s.Reason))
 		d.fenced(chart(s.Samples))
 		d.calls(s.Calls)
+	case e.Remediation.Origin == vigil.FromUndo:
+		d.line("No policy: it takes back what %s did.\n", text(e.Remediation.Undoes))
 	case e.Remediation.Origin == vigil.FromPerson:
 		d.line("No policy: a person asked.\n")
 	default:

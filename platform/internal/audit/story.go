@@ -62,8 +62,12 @@ func past(a vigil.Attempt) string {
 }
 
 func cause(r vigil.Remediation) string {
-	if r.Origin == vigil.FromPerson {
+	switch r.Origin {
+	case vigil.FromUndo:
+		return fmt.Sprintf("to take back what %s did", r.Undoes)
+	case vigil.FromPerson:
 		return "because " + r.By + " asked"
+	case vigil.FromPolicy:
 	}
 	return fmt.Sprintf("after %s fired at %.4g", r.Policy, r.Value)
 }
@@ -71,6 +75,9 @@ func cause(r vigil.Remediation) string {
 func outcome(r vigil.Remediation) string {
 	switch r.State {
 	case vigil.Healed:
+		if r.Origin == vigil.FromUndo {
+			return "done, and it is up"
+		}
 		return "healed in " + words(r.EndedAt.Sub(begin(r)))
 	case vigil.Blocked, vigil.Skipped:
 		if r.Hold != nil {

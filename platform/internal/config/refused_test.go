@@ -64,6 +64,8 @@ func TestPolicy_RefusesABadDocumentWhereItIsBad(t *testing.T) {
 	f(policyWith("mode: atuo"), `5:1: policy a: mode: "atuo" is none of disabled, shadow, suggest, auto`)
 	f(policyWith("settings: {a: .nan}"), "5:15: NaN is no finite number")
 	f(policyWith("runbook:\n- {action: a, fail_early: 1m}\n- {action: b, fail_early: 5m}"), "7:15: policy a: runbook[1].fail_early: want less than the verify.window of 5m")
+	f(policyWith("runbook:\n- action: a\n  undo: {actoin: b}"), `7:10: unknown field "actoin"; did you mean action?`)
+	f(policyWith("runbook:\n- action: a\n  undo: {action: b, undo: {action: c}}"), "7:3: policy a: runbook[0].undo: has only action, with and timeout")
 	// Words of parameters.
 	f(policyWith("runbook:\n- {action: a}\n- action: b\n  with: {to: ['', 'on {{target.nmae}}']}"), `8:23: policy a: runbook[1].with.to[1]: {{target.nmae}} is no word; did you mean {{target.name}}?`)
 	f(policyWith("runbook: [{action: a, with: {host: '${host}'}}]"), "5:37: policy a: runbook[0].with.host: ${host} is not filled in; write {{host}}")

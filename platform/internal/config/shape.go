@@ -22,6 +22,9 @@ func misfit(n *yaml.Node, t reflect.Type) *wrong {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return nil
 	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if parses(t) {
 		return refused(n, t)
 	}

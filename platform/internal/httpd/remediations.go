@@ -46,6 +46,10 @@ func (s *site) remediations() {
 		return s.await(ctx, p, rem, in.Wait, in.Timeout)
 	})
 	s.decide("remediations.cancel", Approvals.Cancel)
+	bind(s, "remediations.undo", func(t Tenant) Approvals { return t.Approvals }, func(ctx context.Context, r *request, p Approvals, in *idInput) (*answer200[vigil.Remediation], error) {
+		rem, err := p.Undo(ctx, in.ID, r.by.Name)
+		return &answer200[vigil.Remediation]{Body: rem}, err
+	})
 	s.decide("remediations.approve", Approvals.Approve)
 	s.decide("remediations.deny", Approvals.Deny)
 }

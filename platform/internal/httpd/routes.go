@@ -75,6 +75,7 @@ func Routes() []Route {
 		{ID: "remediations.request", Method: "POST", Path: "/api/v1/remediations", Says: "Request a remediation", body: smallBody, poll: true},
 		{ID: "remediations.get", Method: "GET", Path: "/api/v1/remediations/{id}", Says: "Show a remediation", poll: true},
 		{ID: "remediations.cancel", Method: "POST", Path: "/api/v1/remediations/{id}:cancel", Says: "Cancel a remediation that has not started"},
+		{ID: "remediations.undo", Method: "POST", Path: "/api/v1/remediations/{id}:undo", Says: "Take back the last deed of a remediation that has ended"},
 		{ID: "remediations.approve", Method: "POST", Path: "/api/v1/remediations/{id}:approve", Says: "Approve a remediation"},
 		{ID: "remediations.deny", Method: "POST", Path: "/api/v1/remediations/{id}:deny", Says: "Deny a remediation"},
 		{ID: "targets.list", Method: "GET", Path: "/api/v1/targets", Says: "List the targets that policies know"},

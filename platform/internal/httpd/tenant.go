@@ -90,6 +90,7 @@ type Approvals interface {
 	Approve(ctx context.Context, id, by string) error
 	Deny(ctx context.Context, id, by string) error
 	Cancel(ctx context.Context, id, by string) error
+	Undo(ctx context.Context, id, by string) (vigil.Remediation, error)
 }
 
 // Leases is the collector's half of the lease protocol. Lease blocks until

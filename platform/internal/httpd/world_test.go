@@ -254,6 +254,10 @@ func (w *world) Deny(context.Context, string, string) error { w.become(vigil.Can
 
 func (w *world) Cancel(context.Context, string, string) error { w.become(vigil.Cancelled); return nil }
 
+func (w *world) Undo(ctx context.Context, id, _ string) (vigil.Remediation, error) {
+	return w.Remediation(ctx, id)
+}
+
 func (w *world) Register(_ context.Context, r vigil.Remediator) error {
 	w.locked(func() { w.hosts = append(w.hosts, r) })
 	return nil

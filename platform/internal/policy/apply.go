@@ -123,16 +123,18 @@ func (e *Engine) resolve(ctx context.Context, p vigil.Policy) (digest string, us
 		return "", nil, fmt.Errorf("check settings of policy %s: %w", p.Name, err)
 	}
 	uses = append(uses, use{m, "module"})
-	for i, step := range p.Runbook {
-		field := fmt.Sprintf("runbook[%d].action", i)
-		action, err := e.find(ctx, step.Action, vigil.ActionModule, field)
-		if err == nil {
-			err = e.fits(action, step.With, fmt.Sprintf("runbook[%d].with", i))
+	for i := range p.Runbook {
+		under := fmt.Sprintf("runbook[%d].", i)
+		for step := &p.Runbook[i]; step != nil; step, under = step.Undo, under+"undo." {
+			action, err := e.find(ctx, step.Action, vigil.ActionModule, under+"action")
+			if err == nil {
+				err = e.fits(action, step.With, under+"with")
+			}
+			if err != nil {
+				return "", nil, fmt.Errorf("resolve step %d of policy %s: %w", i+1, p.Name, err)
+			}
+			uses = append(uses, use{action, under + "action"})
 		}
-		if err != nil {
-			return "", nil, fmt.Errorf("resolve step %d of policy %s: %w", i+1, p.Name, err)
-		}
-		uses = append(uses, use{action, field})
 	}
 	return m.Digest, uses, nil
 }

@@ -131,6 +131,9 @@ func (d *draft) next(r *vigil.Remediation, by string, end vigil.State, message s
 			d.handOff(r, message)
 		}
 		d.save(r)
+		if !stop {
+			d.compensate(*r)
+		}
 		d.flop(*r, action)
 		return
 	}
@@ -199,5 +202,6 @@ func (d *draft) late(r *vigil.Remediation, by string, rep flow.Report) {
 		d.move(r, vigil.Failed, by, why, nil)
 		d.handOff(r, why)
 		d.save(r)
+		d.compensate(*r)
 	}
 }

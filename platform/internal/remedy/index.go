@@ -24,7 +24,7 @@ func adrift(r vigil.Remediation) bool {
 }
 
 func watched(r vigil.Remediation) bool {
-	return r.Origin == vigil.FromPerson && r.State == vigil.Verifying
+	return r.Origin != vigil.FromPolicy && r.State == vigil.Verifying
 }
 
 // keep stores r and brings every index in line with it.

@@ -74,7 +74,8 @@ func again(r *vigil.Remediation) bool {
 func (d *draft) outcome(r vigil.Remediation) {
 	_, stopped := d.cancels.get(r.ID)
 	acted := slices.ContainsFunc(r.Attempts, func(a vigil.Attempt) bool { return !a.StartedAt.IsZero() })
-	if !acted || stopped || d.killSwitch.Engaged && r.State != vigil.Healed {
+	if !acted || stopped || r.Origin == vigil.FromUndo || // what was taken back shows nothing of health
+		d.killSwitch.Engaged && r.State != vigil.Healed {
 		return
 	}
 	switch r.State {
@@ -172,7 +173,7 @@ func (d *draft) tripped(b *vigil.Breaker, by, object string) {
 // its mode is suggest from now on. What runs and what is verified goes on.
 func (d *draft) demote(b vigil.Breaker) {
 	mine := func(r vigil.Remediation) bool {
-		return r.Policy == b.Policy && (r.State == vigil.Planned || r.State == vigil.Blocked || r.State == vigil.Leased)
+		return r.Policy == b.Policy && r.Origin == vigil.FromPolicy && (r.State == vigil.Planned || r.State == vigil.Blocked || r.State == vigil.Leased)
 	}
 	for _, id := range d.open.keys(mine) {
 		r, _ := d.edit(id)

@@ -62,12 +62,17 @@ func (d *draft) refuse(e Wished, target vigil.Target, busy *guard.Busy, hold *vi
 		d.out.Wait = true
 		return
 	}
+	d.turnDown(e.Wish.By, e.Wish.Action, target, hold)
+}
+
+// turnDown records and answers that a person's action is held.
+func (d *draft) turnDown(by, action string, target vigil.Target, hold *vigil.Hold) {
 	d.out.Held = append(d.out.Held, hold.Reason)
 	d.record(vigil.AuditRecord{
-		By: e.Wish.By, Verb: "remediation.held", Object: target.String(), Target: target.String(),
-		To: string(hold.Reason), Message: e.Wish.Action + " was not started: " + hold.Detail, Detail: asJSON(hold),
+		By: by, Verb: "remediation.held", Object: target.String(), Target: target.String(),
+		To: string(hold.Reason), Message: action + " was not started: " + hold.Detail, Detail: asJSON(hold),
 	})
-	d.fail(heldError(e.Wish.Action+" on "+target.String(), hold))
+	d.fail(heldError(action+" on "+target.String(), hold))
 }
 
 // heldError is a guard's refusal as a person meets it.

@@ -65,7 +65,7 @@ func (d *draft) full() bool {
 func (d *draft) appeal(r vigil.Remediation) guard.Request {
 	m, _ := d.targets.get(r.Target.String())
 	req := guard.Request{
-		Manual: r.Origin == vigil.FromPerson, Mode: vigil.Auto, Guards: r.Guards, KillSwitch: d.killSwitch, Started: d.started,
+		Manual: r.Origin != vigil.FromPolicy, Mode: vigil.Auto, Guards: r.Guards, KillSwitch: d.killSwitch, Started: d.started,
 		Brakes: d.brakes, Policy: r.Policy, Target: r.Target, Resting: d.atRest(r.Target),
 		Firing: true, SampleAt: d.now, PlannedAt: r.PlannedAt, Revision: r.Revision, Current: r.Revision, Deeds: m.Deeds,
 	}
@@ -88,7 +88,7 @@ func (d *draft) appeal(r vigil.Remediation) guard.Request {
 // after a restart a policy has to say so again.
 func (d *draft) confirmed(r vigil.Remediation) bool {
 	_, ok := d.signalOf(r)
-	return ok || r.Origin == vigil.FromPerson
+	return ok || r.Origin != vigil.FromPolicy
 }
 
 // review asks the guards about a remediation that waits, and moves it if they

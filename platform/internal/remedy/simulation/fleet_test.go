@@ -80,6 +80,7 @@ func kinds() []flow.PolicyRow {
 	}
 	halts, climbs := make("careful", vigil.Auto, careful), make("ladder", vigil.Auto, idempotent, careful)
 	halts.Runbook[0].CancelOnResolve = true
+	halts.Runbook[0].Undo = &vigil.Step{Action: idempotent, Timeout: d(20 * time.Second)}
 	climbs.Runbook[0].FailEarly = d(4 * time.Second)
 	return []flow.PolicyRow{
 		make("restart", vigil.Auto, idempotent),

@@ -37,7 +37,7 @@ func mutants() []mutant {
 		{freshPlan, rules, "if r.Manual || r.Firing {", "if true {"},
 		{freshPlan, rules, "if r.Revision != r.Current {", "if false {"},
 		{freshPlan, rules, "r.Lookback > 0 && age > r.Lookback", "false"},
-		{freshPlan, "remedy/plan.go", "return ok || r.Origin == vigil.FromPerson", "return ok || true"},
+		{freshPlan, "remedy/plan.go", "return ok || r.Origin != vigil.FromPolicy", "return ok || true"},
 		{freshProof, verify, "v.ClearAt.IsZero() && !ev.sampleAt.Before(v.From):", "v.ClearAt.IsZero():"},
 		{freshProof, verify, "case ev.bad:", "case false:"},
 		{askedFirst, "remedy/plan.go", "if d.mode(f.Policy) == vigil.Suggest {", "if false {"},
@@ -51,6 +51,8 @@ func mutants() []mutant {
 		{noHaste, verify, "if v.BadAt.IsZero() && settled {", "if v.BadAt.IsZero() {"},
 		{handedOff, "remedy/finish.go", "\t\tif !stop {\n\t\t\td.handOff(r, message)\n\t\t}\n", ""},
 		{handedOff, "remedy/draft.go", "\t\tr.HandOff = nil // it goes on by itself after all\n", ""},
+		{takenBack, "remedy/finish.go", "\t\tif !stop {\n\t\t\td.compensate(*r)\n\t\t}\n", ""},
+		{freeUndo, "remedy/memory.go", "r.Policy == b.Policy && r.Origin == vigil.FromPolicy && (", "r.Policy == b.Policy && ("},
 		{versions, "remedy/draft.go", "\t\tr.Version++\n", ""},
 	}
 }

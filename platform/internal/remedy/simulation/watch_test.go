@@ -32,6 +32,8 @@ const (
 	mayFinish    = "what runs may finish"
 	noHaste      = "no early failure unless asked for"
 	handedOff    = "handed to a person"
+	takenBack    = "taken back once, and only what failed"
+	freeUndo     = "no breaker holds an undo"
 )
 
 // watch knows what truly happened, and compares.
@@ -102,6 +104,7 @@ func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
 	}
 	for _, r := range out.Change.Remediations {
 		wa.row(r)
+		wa.undone(r, out.Change)
 	}
 	for _, l := range out.Leases {
 		wa.leased(l.Lease)
@@ -224,6 +227,23 @@ func (wa *watch) handed(r vigil.Remediation) {
 		wa.w.broken(handedOff, "%s is %s and nobody goes on", r.ID, r.State)
 	case !gaveUp && r.HandOff != nil:
 		wa.w.broken(handedOff, "%s is %s and a person goes on", r.ID, r.State)
+	}
+}
+
+// undone holds what a policy gives up to being taken back in the same change, and
+// what takes back to a remediation that has ended without healing.
+func (wa *watch) undone(r vigil.Remediation, c flow.Change) {
+	takes := func(other vigil.Remediation) bool { return other.Undoes == r.ID }
+	gaveUp := r.HandOff != nil && r.HandOff.At.Equal(r.EndedAt) && r.State == vigil.Failed
+	if gaveUp && r.Runbook[r.Step].Undo != nil && !slices.ContainsFunc(c.Remediations, takes) {
+		wa.w.broken(takenBack, "%s failed and nothing takes it back", r.ID)
+	}
+	if r.Origin == vigil.FromUndo && (r.State == vigil.AwaitingApproval || r.Hold != nil && r.Hold.Reason == vigil.BlockBreaker) {
+		wa.w.broken(freeUndo, "%s is %s", r.ID, r.State)
+	}
+	of := wa.w.collector.disk.rows[r.Undoes]
+	if r.Origin == vigil.FromUndo && (of.Open() || of.State == vigil.Healed || of.Origin != vigil.FromPolicy) {
+		wa.w.broken(takenBack, "%s takes back %s, which is %s", r.ID, r.Undoes, of.State)
 	}
 }
 
