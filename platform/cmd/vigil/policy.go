@@ -79,13 +79,15 @@ func (c *cli) sayWhatIsDenied(ctx context.Context, api *client.Client, p client.
 	if err := c.sayIfDenied(ctx, api, "module", p.Digest); err != nil {
 		return err
 	}
-	for _, step := range p.Runbook {
-		if slices.Contains(told, step.Action) {
-			continue
-		}
-		told = append(told, step.Action)
-		if err := c.sayIfDenied(ctx, api, "action", step.Action); err != nil {
-			return err
+	for i := range p.Runbook {
+		for step := &p.Runbook[i]; step != nil; step = step.Undo {
+			if slices.Contains(told, step.Action) {
+				continue
+			}
+			told = append(told, step.Action)
+			if err := c.sayIfDenied(ctx, api, "action", step.Action); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
