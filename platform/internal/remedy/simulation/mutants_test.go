@@ -38,7 +38,7 @@ func mutants() []mutant {
 		{freshPlan, rules, "if r.Revision != r.Current {", "if false {"},
 		{freshPlan, rules, "r.Lookback > 0 && age > r.Lookback", "false"},
 		{freshPlan, "remedy/plan.go", "return ok || r.Origin != vigil.FromPolicy", "return ok || true"},
-		{freshProof, verify, "v.ClearAt.IsZero() && !ev.sampleAt.Before(v.From):", "v.ClearAt.IsZero():"},
+		{freshProof, verify, "case v.ClearAt.IsZero() && settled:", "case v.ClearAt.IsZero():"},
 		{freshProof, verify, "case ev.bad:", "case false:"},
 		{askedFirst, "remedy/plan.go", "if d.mode(f.Policy) == vigil.Suggest {", "if false {"},
 		{shadowOnly, rules, "if r.Manual || r.Mode == vigil.Auto || r.Mode == vigil.Suggest {", "if true {"},
