@@ -12,6 +12,8 @@ type SeriesRow struct {
 	Meta vigil.Series
 	Seen int64  // unix nanoseconds: no sample of it is much newer
 	Home uint32 // Home of its host label; not on disk
+
+	Damaged error // the row on disk is not what was written: Seen is now instead; without a name only the id is given
 }
 
 // Home says where what belongs to a host is done, to be taken modulo the number

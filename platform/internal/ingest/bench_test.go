@@ -33,7 +33,7 @@ func (noJournal) EachLog(context.Context, int64, int64, int64, func(flow.LogRow)
 	return nil
 }
 
-func (noJournal) Blocks(context.Context) ([]flow.Block, int64, error) { return nil, 0, nil }
+func (noJournal) Sealed(context.Context) (flow.Sealed, error) { return flow.Sealed{}, nil }
 
 // benchDecode measures a request of so many samples of known series, from the
 // bytes of its body to the batch.

@@ -3,7 +3,6 @@ package metrics
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics/page"
@@ -27,8 +26,9 @@ func (s *Store) newBuilder(level int, first int64) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := flow.Block{ID: s.views.newID(), Level: level, First: first, MinTime: math.MaxInt64, MaxTime: math.MinInt64, Live: true}
-	return &builder{archive: s.archive, perChunk: s.opts.ChunkSamples, enc: enc, block: b}, nil
+	b := &builder{archive: s.archive, perChunk: s.opts.ChunkSamples, enc: enc, block: flow.EmptyBlock(s.views.newID(), level, first)}
+	b.block.Live = true
+	return b, nil
 }
 
 // add takes samples of one series, in order of time, each time once.
@@ -65,9 +65,7 @@ func (b *builder) take() {
 	p.Checksum = pageSum(p)
 	b.pages = append(b.pages, p)
 	b.bytes += len(data)
-	b.block.MinTime, b.block.MaxTime = min(b.block.MinTime, span.MinTime), max(b.block.MaxTime, span.MaxTime)
-	b.block.Samples += int64(span.Samples)
-	b.block.Bytes += int64(len(data))
+	b.block.Count(p.PageRef, len(data))
 }
 
 func (b *builder) write(ctx context.Context) error {

@@ -126,9 +126,13 @@ type rowsOf struct {
 }
 
 func (s *Store) walk(ctx context.Context, block flow.Block) (*walk, error) {
-	refs, err := s.past.Pages(ctx, block.ID, everywhere())
+	refs, err := s.pages(ctx, block, everywhere())
 	if err != nil {
 		return nil, err
+	}
+	if !block.Lists(refs) { // to merge it would make the loss good
+		s.views.skip(block.ID)
+		return nil, vigil.Errorf(vigil.Internal, "page_corrupt", "block %d has lost pages", block.ID)
 	}
 	dec, err := page.NewDecoder()
 	if err != nil {

@@ -70,6 +70,16 @@ func (x *index) add(key string, one *series) {
 	x.last = max(x.last, one.id)
 }
 
+// reserve keeps ids up to one from being given. What is beyond an int64 is no id.
+func (x *index) reserve(id uint64) {
+	if id > math.MaxInt64 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last = max(x.last, id)
+}
+
 // find returns a known series by its key (see flow.AppendKey), without
 // allocation. It keeps no part of the key.
 func (x *index) find(key []byte) (flow.SeriesRow, bool) {

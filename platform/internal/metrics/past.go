@@ -78,6 +78,25 @@ func (s *Store) setAside(ctx context.Context, err error) {
 	s.log.ErrorContext(ctx, "damaged history set aside", "err", err)
 }
 
+// pages returns the pages of a block within a range. The first time that a block
+// is read, its index is compared to what the block says of it: a page that no
+// range finds any more would be missed by nobody. Such a block is told, read as
+// far as it can be, and never merged.
+func (s *Store) pages(ctx context.Context, b flow.Block, within flow.PageRef) ([]flow.PageRef, error) {
+	if s.views.prove(b.ID) {
+		all, err := s.past.Pages(ctx, b.ID, everywhere())
+		if err != nil {
+			s.views.unproven(b.ID)
+			return nil, err
+		}
+		if !b.Lists(all) {
+			s.views.skip(b.ID)
+			s.setAside(ctx, vigil.Errorf(vigil.Internal, "block_corrupt", "the pages of block %d are not those it was made with", b.ID))
+		}
+	}
+	return s.past.Pages(ctx, b.ID, within)
+}
+
 // eachSealed yields the chunks of some series, ids ascending, that overlap
 // [lo, hi], in the order in which the log received them. Damaged pages are left out.
 func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint64, lo, hi int64, yield func(page.Chunk) bool) error {
@@ -99,7 +118,7 @@ func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint6
 		if b.MinTime > hi || b.MaxTime < lo {
 			continue
 		}
-		refs, err := s.past.Pages(ctx, b.ID, within)
+		refs, err := s.pages(ctx, b, within)
 		if err != nil {
 			return err
 		}

@@ -78,15 +78,15 @@ func fillPages(b *testing.B, j *journal, hosts int, random *rand.Rand) {
 	}
 	total := int64(0)
 	for n := int64(1); total < 930<<20; n++ {
-		block := flow.Block{ID: n, First: -1e9 + n, MinTime: math.MaxInt64, MaxTime: math.MinInt64}
+		block := flow.EmptyBlock(n, 0, -1e9+n)
 		var pages []flow.Page
 		flush := func() {
 			span, data := enc.Span, enc.Take(nil)
-			pages = append(pages, flow.Page{PageRef: flow.PageRef{
+			ref := flow.PageRef{
 				MinSeries: span.MinSeries, MaxSeries: span.MaxSeries, MinTime: span.MinTime, MaxTime: span.MaxTime, Samples: span.Samples,
-			}, Checksum: uint64(crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))), Data: data})
-			block.MinTime, block.MaxTime = min(block.MinTime, span.MinTime), max(block.MaxTime, span.MaxTime)
-			block.Samples, block.Bytes = block.Samples+int64(span.Samples), block.Bytes+int64(len(data))
+			}
+			pages = append(pages, flow.Page{PageRef: ref, Checksum: uint64(crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))), Data: data})
+			block.Count(ref, len(data))
 			if len(pages) >= 64 {
 				if err := j.AddPages(b.Context(), block, pages); err != nil {
 					b.Fatal(err)

@@ -38,7 +38,7 @@ type Archive interface {
 
 // Past reads sealed history. Pages come in the block's order.
 type Past interface {
-	Blocks(ctx context.Context) (blocks []flow.Block, logUpTo int64, err error)
+	Sealed(ctx context.Context) (flow.Sealed, error)
 	Pages(ctx context.Context, block int64, within flow.PageRef) ([]flow.PageRef, error)
 	Page(ctx context.Context, ref flow.PageRef) (flow.Page, error)
 }
@@ -117,23 +117,59 @@ func Open(ctx context.Context, d Disk, o Options) (*Store, error) {
 	s := &Store{journal: d.Journal, archive: d.Archive, past: d.Past, opts: o, untidy: make(chan struct{}, 1), log: o.Log.With("component", "metrics")}
 	s.index = newIndex(o.MaxSeries)
 	s.queue = newQueue(o.MaxWaiting)
-	blocks, logFrom, err := d.Past.Blocks(ctx)
+	sealed, err := d.Past.Sealed(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the blocks: %w", err)
 	}
-	s.views = newViews(blocks, logFrom)
+	for _, damage := range sealed.Damaged {
+		s.setAside(ctx, damage)
+	}
+	s.views = newViews(sealed)
 	floor := o.Now().Add(-replayed).UnixNano()
-	err = d.Journal.EachSeries(ctx, func(r flow.SeriesRow) error {
-		s.index.load(r, floor)
-		return nil
-	})
-	if err != nil {
+	if err := s.loadSeries(ctx, floor); err != nil {
 		return nil, fmt.Errorf("read the series: %w", err)
 	}
 	if err := s.replay(ctx, floor); err != nil {
 		return nil, fmt.Errorf("replay the metric log: %w", err)
 	}
 	return s, nil
+}
+
+// loadSeries fills the index. A row that is not what was written is told and
+// left out; its id may be wrong, too, so that ids are then given only beyond all
+// that any sample has: a new series must not find the samples of a lost one.
+func (s *Store) loadSeries(ctx context.Context, floor int64) error {
+	lost := false
+	err := s.journal.EachSeries(ctx, func(r flow.SeriesRow) error {
+		if r.Damaged != nil {
+			s.setAside(ctx, r.Damaged)
+		}
+		if r.Meta.Name == "" {
+			lost = true
+			s.index.reserve(r.ID)
+			return nil
+		}
+		s.index.load(r, floor)
+		return nil
+	})
+	if err != nil || !lost {
+		return err
+	}
+	v, done := s.views.pin()
+	defer done()
+	for _, b := range v.blocks {
+		refs, err := s.pages(ctx, b, everywhere())
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			s.index.reserve(ref.MaxSeries)
+		}
+	}
+	return s.eachLogged(ctx, v.logFrom, math.MinInt64, math.MaxInt64, func(p point) bool {
+		s.index.reserve(p.series)
+		return true
+	})
 }
 
 // replay fills the heads. The ring of recent receipts is left empty: rows are

@@ -23,13 +23,13 @@ type views struct {
 	dead    []int64        // blocks that are in no view of those to come
 	nextID  int64          // of a block
 	skipped map[int64]bool // blocks with a damaged page, which are left as they are
+	proven  map[int64]bool // blocks that were found to have the pages they should
 }
 
-func newViews(blocks []flow.Block, logFrom int64) *views {
-	v := &views{nextID: 1, skipped: map[int64]bool{}}
-	last := &view{logFrom: logFrom}
-	for _, b := range blocks {
-		v.nextID = max(v.nextID, b.ID+1)
+func newViews(sealed flow.Sealed) *views {
+	v := &views{nextID: sealed.LastID + 1, skipped: map[int64]bool{}, proven: map[int64]bool{}}
+	last := &view{logFrom: sealed.LogUpTo}
+	for _, b := range sealed.Blocks {
 		if b.Live {
 			last.blocks = append(last.blocks, b)
 		} else {
@@ -97,6 +97,9 @@ func (v *views) swept(gone []int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.dead = slices.DeleteFunc(v.dead, func(id int64) bool { return slices.Contains(gone, id) })
+	for _, id := range gone {
+		delete(v.proven, id)
+	}
 }
 
 // newID returns an id for a block.
@@ -119,6 +122,22 @@ func (v *views) skip(id int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.skipped[id] = true
+}
+
+// unproven takes back what prove noted.
+func (v *views) unproven(id int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.proven, id)
+}
+
+// prove says whether a block's pages must be looked at still; the caller does.
+func (v *views) prove(id int64) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	must := !v.proven[id]
+	v.proven[id] = true
+	return must
 }
 
 func (v *views) skips(id int64) bool {

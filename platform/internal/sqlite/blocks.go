@@ -4,21 +4,69 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// Blocks returns all blocks, live or not, the one with the oldest samples of
-// the log first, and up to which row the log is in live ones.
-func (db *DB) Blocks(ctx context.Context) (blocks []flow.Block, logUpTo int64, err error) {
-	if _, err = db.one(ctx, []any{&logUpTo}, `SELECT upto FROM log_sealed`); err != nil {
-		return nil, 0, wrap(err, "read blocks")
+// Sealed returns what is history beside the log. A row that is not what was
+// written is named, and heeded no further.
+func (db *DB) Sealed(ctx context.Context) (s flow.Sealed, err error) {
+	if s.LogUpTo, _, err = sealedEnd(ctx, db.one); err != nil {
+		return s, wrap(err, "read blocks")
 	}
-	blocks, err = list(ctx, db, func(rows *sql.Rows) (b flow.Block, err error) {
-		return b, rows.Scan(&b.ID, &b.Level, &b.First, &b.MinTime, &b.MaxTime, &b.Samples, &b.Bytes, &b.Live)
-	}, `SELECT id, level, first, min_time, max_time, samples, bytes, live FROM blocks ORDER BY first, id`)
-	return blocks, logUpTo, wrap(err, "read blocks")
+	rows, err := list(ctx, db, scanBlock, selectBlocks+` ORDER BY first, id`)
+	if err != nil {
+		return s, wrap(err, "read blocks")
+	}
+	s.Damaged = slices.Clip(db.damaged)
+	for _, b := range rows {
+		s.LastID = max(s.LastID, b.ID)
+		if !b.sound() {
+			s.Damaged = append(s.Damaged, vigil.Errorf(vigil.Internal, "block_corrupt", "the row of block %d does not match its checksum", b.ID))
+			continue
+		}
+		s.Blocks = append(s.Blocks, b.Block)
+	}
+	var last sql.NullInt64
+	_, err = db.one(ctx, []any{&last}, `SELECT max(block) FROM pages`)
+	s.LastID = max(s.LastID, last.Int64) // a row whose id was damaged must not give its pages to another block
+	return s, wrap(err, "read blocks")
+}
+
+// blockRow is a block as it lies on disk.
+type blockRow struct {
+	flow.Block
+	tenant           string
+	index, live, sum int64
+}
+
+const selectBlocks = `SELECT id, tenant, level, first, min_time, max_time, samples, bytes, page_index, live, sum FROM blocks`
+
+func (b *blockRow) dest() []any {
+	return []any{&b.ID, &b.tenant, &b.Level, &b.First, &b.MinTime, &b.MaxTime, &b.Samples, &b.Bytes, &b.index, &b.live, &b.sum}
+}
+
+// sound says whether the row is what was written, and then makes the block
+// whole.
+func (b *blockRow) sound() bool {
+	b.Index, b.Live = uint32(b.index), b.live == 1
+	return b.sum == blockSum(b.tenant, b.Block) && b.index == int64(b.Index) && (b.Live || b.live == 0)
+}
+
+func scanBlock(rows *sql.Rows) (b blockRow, err error) { return b, rows.Scan(b.dest()...) }
+
+// sealedEnd reads up to which row the log is in blocks, and up to which sample.
+// Nothing can be read or written without knowing it.
+func sealedEnd(ctx context.Context, one func(context.Context, []any, string, ...any) (bool, error)) (upto, samples int64, err error) {
+	var key, sum int64
+	found, err := one(ctx, []any{&key, &upto, &samples, &sum}, `SELECT one, upto, samples, sum FROM log_sealed`)
+	if err == nil && (!found || sum != sealedSum(key, upto, samples)) {
+		err = vigil.Errorf(vigil.Unavailable, "storage_corrupt", "the row that says how much of the metric log is sealed is damaged").
+			Hinted("restore a copy with vigil restore FILE --force, which moves the damaged database aside")
+	}
+	return upto, samples, err
 }
 
 // AddPages puts pages into a block that is not live yet, and begins the block
@@ -26,8 +74,9 @@ func (db *DB) Blocks(ctx context.Context) (blocks []flow.Block, logUpTo int64, e
 // wait for them.
 func (db *DB) AddPages(ctx context.Context, block flow.Block, pages []flow.Page) error {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `INSERT INTO blocks (id, tenant, level, first, min_time, max_time, samples, bytes, live)
-			VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING`, block.ID, db.o.Tenant, block.Level, block.First)
+		begun := flow.Block{ID: block.ID, Level: block.Level, First: block.First}
+		_, err := t.exec(ctx, `INSERT INTO blocks (id, tenant, level, first, min_time, max_time, samples, bytes, page_index, live, sum)
+			VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?) ON CONFLICT (id) DO NOTHING`, begun.ID, db.o.Tenant, begun.Level, begun.First, blockSum(db.o.Tenant, begun))
 		if err != nil {
 			return err
 		}
@@ -52,21 +101,37 @@ func (db *DB) Settle(ctx context.Context, s flow.Settlement) error {
 			return err
 		}
 		for _, id := range s.Dead {
-			if _, err := t.exec(ctx, `UPDATE blocks SET live = 0 WHERE id = ?`, id); err != nil {
+			if err := t.settleBlock(ctx, id, func(b *flow.Block) { b.Live = false }); err != nil {
 				return err
 			}
 		}
-		if b := s.Live; b != nil {
-			n, err := t.exec(ctx, `UPDATE blocks SET live = 1, level = ?, first = ?, min_time = ?, max_time = ?, samples = ?, bytes = ? WHERE id = ?`,
-				b.Level, b.First, b.MinTime, b.MaxTime, b.Samples, b.Bytes, b.ID)
-			if err == nil && n == 0 {
-				err = vigil.Errorf(vigil.Internal, "block_missing", "block %d has no pages", b.ID)
-			}
-			return err
+		if s.Live == nil {
+			return nil
 		}
-		return nil
+		return t.settleBlock(ctx, s.Live.ID, func(b *flow.Block) {
+			*b = *s.Live
+			b.Live = true
+		})
 	})
 	return wrap(err, "settle blocks")
+}
+
+// settleBlock changes the row of a block that is what was written.
+func (t *tx) settleBlock(ctx context.Context, id int64, change func(*flow.Block)) error {
+	var b blockRow
+	found, err := t.first(ctx, b.dest(), selectBlocks+` WHERE id = ?`, id)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return vigil.Errorf(vigil.Internal, "block_missing", "block %d has no pages", id)
+	case !b.sound():
+		return vigil.Errorf(vigil.Internal, "block_corrupt", "the row of block %d does not match its checksum", id)
+	}
+	change(&b.Block)
+	_, err = t.exec(ctx, `UPDATE blocks SET level = ?, first = ?, min_time = ?, max_time = ?, samples = ?, bytes = ?, page_index = ?, live = ?, sum = ? WHERE id = ?`,
+		b.Level, b.First, b.MinTime, b.MaxTime, b.Samples, b.Bytes, int64(b.Index), b.Live, blockSum(b.tenant, b.Block), id)
+	return err
 }
 
 // settleLog moves the end of the sealed log and keeps its damaged rows.
@@ -75,13 +140,18 @@ func (t *tx) settleLog(ctx context.Context, s flow.Settlement) error {
 		return nil
 	}
 	for _, id := range s.Aside {
-		_, err := t.exec(ctx, `INSERT INTO log_aside (id, checksum, batch) SELECT id, checksum, batch FROM log WHERE id = ?`, id)
-		if err != nil {
+		if err := t.keepAside(ctx, id); err != nil {
 			return err
 		}
 	}
-	_, err := t.exec(ctx, `UPDATE log_sealed SET upto = ?1,
-		samples = coalesce((SELECT first + samples FROM log WHERE id = ?1), samples)`, s.LogUpTo)
+	_, samples, err := sealedEnd(ctx, t.first)
+	if err != nil {
+		return err
+	}
+	if _, err := t.first(ctx, []any{&samples}, `SELECT first + samples FROM log WHERE id = ?`, s.LogUpTo); err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `UPDATE log_sealed SET upto = ?, samples = ?, sum = ?`, s.LogUpTo, samples, sealedSum(1, s.LogUpTo, samples))
 	return err
 }
 

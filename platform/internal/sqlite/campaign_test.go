@@ -213,7 +213,7 @@ func (c *campaign) byStore(ctx context.Context, path string, v *verdict) (have m
 
 func (c *campaign) bySQL(ctx context.Context, path string, v *verdict) (map[int]bool, error) {
 	o := QueryOptions{DecodeLog: metrics.DecodeLog, DecodePage: metrics.DecodePage}
-	_, rows, err := Query(ctx, path, `SELECT DISTINCT name, ts, value FROM metrics`, o)
+	_, rows, err := Query(ctx, path, `SELECT DISTINCT name, ts, value FROM metrics WHERE ts > '2001' AND ts < '2199-01-01'`, o)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -73,13 +74,18 @@ func (db *DB) examine(ctx context.Context, d Decoders, progress Progress) (h Hea
 	if _, err := db.one(ctx, []any{&h.Schema}, "SELECT max(version_id) FROM goose_db_version"); err != nil {
 		return h, err
 	}
-	if _, err := db.one(ctx, []any{&h.Aside}, "SELECT count(*) FROM log_aside"); err != nil {
-		return h, err
+	sealed, err := db.Sealed(ctx)
+	if vigil.CodeOf(err) == "storage_corrupt" {
+		h.hurt("%v", err)
+		return h, nil
 	}
-	blocks, upTo, err := db.Blocks(ctx)
 	if err != nil {
 		return h, err
 	}
+	for _, err := range sealed.Damaged {
+		h.hurt("%v", err)
+	}
+	blocks := sealed.Blocks
 	for i, b := range blocks {
 		if err := db.examineBlock(ctx, b, d, &h); err != nil {
 			return h, err
@@ -91,7 +97,13 @@ func (db *DB) examine(ctx context.Context, d Decoders, progress Progress) (h Hea
 	if err := db.examineStrays(ctx, &h); err != nil {
 		return h, err
 	}
-	return h, db.examineLog(ctx, upTo, d, &h)
+	if err := db.examineSeries(ctx, &h); err != nil {
+		return h, err
+	}
+	if err := db.examineAside(ctx, &h); err != nil {
+		return h, err
+	}
+	return h, db.examineLog(ctx, sealed.LogUpTo, d, &h)
 }
 
 // examineBlock looks at the pages of a block. One that is gone was merged or
@@ -106,7 +118,8 @@ func (db *DB) examineBlock(ctx context.Context, b flow.Block, d Decoders, h *Hea
 	}
 	h.Blocks++
 	hurt := h.Damaged
-	found := flow.Block{ID: b.ID, Level: b.Level, First: b.First, Live: true, MinTime: math.MaxInt64, MaxTime: math.MinInt64}
+	found := flow.EmptyBlock(b.ID, b.Level, b.First)
+	found.Live = true
 	for _, ref := range refs {
 		page, err := db.Page(ctx, ref)
 		if vigil.CodeOf(err) == "page_missing" {
@@ -129,9 +142,7 @@ func (db *DB) examineBlock(ctx context.Context, b flow.Block, d Decoders, h *Hea
 		}
 		h.Pages++
 		h.Samples += int64(n)
-		found.Samples += int64(n)
-		found.Bytes += int64(len(page.Data))
-		found.MinTime, found.MaxTime = min(found.MinTime, ref.MinTime), max(found.MaxTime, ref.MaxTime)
+		found.Count(ref, len(page.Data))
 	}
 	if found == b || h.Damaged > hurt { // a damaged page is told once
 		return ctx.Err()
@@ -158,7 +169,41 @@ func (db *DB) examineStrays(ctx context.Context, h *Health) error {
 	return nil
 }
 
+func (db *DB) examineSeries(ctx context.Context, h *Health) error {
+	return db.EachSeries(ctx, func(s flow.SeriesRow) error {
+		if s.Damaged != nil {
+			h.hurt("%v", s.Damaged)
+		}
+		return ctx.Err()
+	})
+}
+
+// examineAside counts what was set aside, and looks whether it still is as it was
+// found.
+func (db *DB) examineAside(ctx context.Context, h *Health) error {
+	return db.each(ctx, func(rows *sql.Rows) error {
+		var id, checksum, sum int64
+		var batch sql.RawBytes
+		if err := rows.Scan(&id, &checksum, &batch, &sum); err != nil {
+			return err
+		}
+		if h.Aside++; sum != asideSum(id, checksum, batch) {
+			h.hurt("row %d that was set aside has changed since", id)
+		}
+		return nil
+	}, `SELECT id, checksum, batch, sum FROM log_aside`)
+}
+
 func (db *DB) examineLog(ctx context.Context, after int64, d Decoders, h *Health) error {
+	ids, err := unsound(ctx, db.each)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if id <= after { // the others are told below
+			h.hurt("row %d of the metric log has other columns than it was written with", id)
+		}
+	}
 	return db.EachLog(ctx, after, math.MinInt64, math.MaxInt64, func(row flow.LogRow) error {
 		n := int64(0)
 		if err := d.Log(row, func(uint64, int64, float64) bool { n++; return true }); err != nil {

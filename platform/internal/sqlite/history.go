@@ -44,6 +44,9 @@ func newHistory(ctx context.Context, db *DB, o QueryOptions) history {
 		series: func() (map[uint64]seriesText, error) {
 			all := map[uint64]seriesText{}
 			err := db.EachSeries(ctx, func(s flow.SeriesRow) error {
+				if s.Damaged != nil && s.Meta.Name == "" {
+					return damaged(s.Damaged, "series %d", int64(s.ID))
+				}
 				labels, err := encodeLabels(s.Meta.Labels)
 				all[s.ID] = seriesText{s.Meta.Name, labels}
 				return err
@@ -52,6 +55,9 @@ func newHistory(ctx context.Context, db *DB, o QueryOptions) history {
 		},
 		page: func(l *logWalk) (rows []numberedRow, err error) {
 			if l.last == 0 {
+				if err := db.provedLog(ctx, l); err != nil {
+					return nil, err
+				}
 				found, err := db.logBetween(ctx, l.after, l.minTime, l.maxTime)
 				if err != nil || !found.more {
 					l.more = false
@@ -79,17 +85,23 @@ func (h history) note(err error) error {
 // sealedBetween returns the pages of live blocks that overlap a time range, and
 // the row of the log after which nothing is in blocks.
 func (db *DB) sealedBetween(ctx context.Context, minTime, maxTime int64) (out []numberedPage, logFrom int64, err error) {
-	blocks, logFrom, err := db.Blocks(ctx)
+	sealed, err := db.Sealed(ctx)
+	if err == nil && len(sealed.Damaged) > 0 {
+		err = damaged(sealed.Damaged[0], "the list of %d blocks", int64(len(sealed.Blocks)+1))
+	}
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, b := range blocks {
+	for _, b := range sealed.Blocks {
 		if !b.Live || b.MinTime > maxTime || b.MaxTime < minTime {
 			continue
 		}
 		refs, err := db.Pages(ctx, b.ID, flow.PageRef{MaxSeries: math.MaxUint64, MinTime: math.MinInt64, MaxTime: math.MaxInt64})
 		if err != nil {
 			return nil, 0, err
+		}
+		if !b.Lists(refs) {
+			return nil, 0, damaged(nil, "the index of block %d", b.ID)
 		}
 		first := b.First
 		for _, r := range refs {
@@ -99,7 +111,7 @@ func (db *DB) sealedBetween(ctx context.Context, minTime, maxTime int64) (out []
 			first += int64(r.Samples)
 		}
 	}
-	return out, logFrom, nil
+	return out, sealed.LogUpTo, nil
 }
 
 // samplesOf decodes a row of the log within a time range into buf.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -28,7 +29,8 @@ func (db *DB) AppendLog(ctx context.Context, g flow.LogGroup) error {
 			}
 		}
 		for _, id := range g.Seen {
-			if _, err := t.exec(ctx, `UPDATE series SET seen = max(seen, ?) WHERE id = ?`, g.MaxTime, int64(id)); err != nil {
+			_, err := t.exec(ctx, `UPDATE series SET seen = ?1, sum = ((sum >> 32) << 32) | ?2 WHERE id = ?3`, g.MaxTime, seenSum(int64(id), g.MaxTime), int64(id))
+			if err != nil {
 				return err
 			}
 		}
@@ -38,9 +40,10 @@ func (db *DB) AppendLog(ctx context.Context, g flow.LogGroup) error {
 }
 
 func (db *DB) insertSeries(ctx context.Context, t *tx, s flow.SeriesRow, labels string) error {
-	changed, err := t.exec(ctx, `INSERT INTO series (id, tenant, name, labels, seen) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET seen = max(seen, excluded.seen) WHERE name = excluded.name AND labels = excluded.labels`,
-		int64(s.ID), db.o.Tenant, s.Meta.Name, labels, s.Seen)
+	changed, err := t.exec(ctx, `INSERT INTO series (id, tenant, name, labels, seen, sum) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET seen = max(seen, excluded.seen), sum = CASE WHEN seen > excluded.seen THEN sum ELSE excluded.sum END
+		WHERE tenant = excluded.tenant AND name = excluded.name AND labels = excluded.labels`,
+		int64(s.ID), db.o.Tenant, s.Meta.Name, labels, s.Seen, seriesSum(int64(s.ID), db.o.Tenant, s.Meta.Name, labels, s.Seen))
 	if err == nil && changed == 0 {
 		return vigil.Errorf(vigil.Internal, "series_id_reused", "series %d has another name on disk than %s", s.ID, s.Meta)
 	}
@@ -65,9 +68,13 @@ func (db *DB) insertLog(ctx context.Context, t *tx, g flow.LogGroup) error {
 	if len(g.Blob) == 0 {
 		return nil
 	}
+	row := logColumns{
+		id: t.w.tail.logID + 1, tenant: db.o.Tenant, first: t.w.tail.samples, samples: int64(g.Samples),
+		minTime: g.MinTime, maxTime: g.MaxTime, size: int64(len(g.Blob)),
+	}
 	_, err := t.exec(ctx, `INSERT INTO log (id, tenant, first, samples, min_time, max_time, size, checksum, batch)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		t.w.tail.logID+1, db.o.Tenant, t.w.tail.samples, g.Samples, g.MinTime, g.MaxTime, len(g.Blob), int64(g.Checksum), g.Blob)
+		row.id, row.tenant, row.first, row.samples, row.minTime, row.maxTime, row.size, row.cover(g.Checksum), g.Blob)
 	if err != nil {
 		return err
 	}
@@ -93,17 +100,17 @@ const seriesPage = 500
 // EachSeries calls fn for every series, by ascending id. An error of fn ends
 // the walk.
 func (db *DB) EachSeries(ctx context.Context, fn func(flow.SeriesRow) error) error {
-	for after, more := int64(-1), true; more; {
+	for after, more := int64(math.MinInt64), true; more; {
 		n := 0
 		err := db.each(ctx, func(rows *sql.Rows) error {
-			s, err := scanSeries(rows)
+			s, err := db.scanSeries(rows)
 			if err != nil {
 				return err
 			}
 			n++
 			after = int64(s.ID)
 			return fn(s)
-		}, `SELECT id, name, labels, seen FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, seriesPage)
+		}, `SELECT id, tenant, name, labels, seen, sum FROM series WHERE id > ? ORDER BY id LIMIT ?`, after, seriesPage)
 		if err != nil {
 			return wrap(err, "read series")
 		}
@@ -112,14 +119,26 @@ func (db *DB) EachSeries(ctx context.Context, fn func(flow.SeriesRow) error) err
 	return nil
 }
 
-func scanSeries(rows *sql.Rows) (flow.SeriesRow, error) {
-	var id int64
-	var labels string
-	var s flow.SeriesRow
-	if err := rows.Scan(&id, &s.Meta.Name, &labels, &s.Seen); err != nil {
+// scanSeries reads a series. Of one that is not what was written it gives the
+// id only; one whose time alone is damaged counts as seen now, so that nothing
+// is forgotten by it.
+func (db *DB) scanSeries(rows *sql.Rows) (s flow.SeriesRow, err error) {
+	var id, sum int64
+	var tenant, name, labels string
+	if err := rows.Scan(&id, &tenant, &name, &labels, &s.Seen, &sum); err != nil {
 		return s, err
 	}
 	s.ID = uint64(id)
+	want := seriesSum(id, tenant, name, labels, s.Seen)
+	if want>>seriesHalf != sum>>seriesHalf {
+		s.Damaged = vigil.Errorf(vigil.Internal, "series_corrupt", "the row of series %d does not match its checksum", id)
+		return s, nil
+	}
+	if want != sum {
+		s.Seen = db.o.Now().UnixNano()
+		s.Damaged = vigil.Errorf(vigil.Internal, "series_corrupt", "when series %d was seen does not match its checksum, and is now", id)
+	}
+	s.Meta.Name = name
 	if labels == "{}" {
 		return s, nil
 	}
@@ -167,14 +186,16 @@ func (db *DB) logBetween(ctx context.Context, after, minTime, maxTime int64) (*l
 func (l *logWalk) page(ctx context.Context, db *DB, fn func(numberedRow) error) error {
 	n := 0
 	err := db.each(ctx, func(rows *sql.Rows) error {
+		var c logColumns
 		var r numberedRow
-		if err := rows.Scan(&r.ID, &r.first, &r.Checksum, &r.Blob); err != nil {
+		if err := rows.Scan(append(c.dest(), &r.Blob)...); err != nil {
 			return err
 		}
+		r.ID, r.first, r.Checksum = c.id, c.first, c.batchSum(r.Blob)
 		n++
 		l.after = r.ID
 		return fn(r)
-	}, `SELECT id, first, checksum, batch FROM log
+	}, `SELECT `+logScanned+`, batch FROM log
 		WHERE id > ? AND id <= ? AND max_time >= ? AND min_time <= ? ORDER BY id LIMIT ?`,
 		l.after, l.last, l.minTime, l.maxTime, readPage)
 	l.more = n == readPage

@@ -40,6 +40,8 @@ type DB struct {
 	read *sql.DB
 	w    *writer
 	once func() error // release, the first time
+
+	damaged []error // rows of the log that Open set aside
 }
 
 // Open opens or creates the database at path, brings its schema up to date and
@@ -132,7 +134,10 @@ func (db *DB) openWriter(ctx context.Context) error {
 		log: db.o.Log, health: newHealth(), queue: make(chan *op, queueSize), done: make(chan struct{}),
 		conn: conn, stmts: map[string]*sql.Stmt{}, tip: db.o.Tip, foldAbove: int(db.o.WALBytes / frameBytes),
 	}
-	if err := w.readTail(ctx); err != nil {
+	if db.damaged, err = w.proveLog(ctx); err == nil {
+		err = w.readTail(ctx)
+	}
+	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	db.w = w
@@ -145,9 +150,13 @@ func (w *writer) readTail(ctx context.Context) error {
 	if err := w.readChainTip(ctx, t); err != nil {
 		return err
 	}
-	_, err := t.first(ctx, []any{&w.tail.logID, &w.tail.samples}, `SELECT max(id), max(samples) FROM (
-		SELECT upto AS id, samples FROM log_sealed UNION ALL
-		SELECT * FROM (SELECT id, first + samples FROM log ORDER BY id DESC LIMIT 1))`)
+	upto, samples, err := sealedEnd(ctx, t.first)
+	if err != nil {
+		return err
+	}
+	var id, end int64
+	_, err = t.first(ctx, []any{&id, &end}, `SELECT id, first + samples FROM log ORDER BY id DESC LIMIT 1`)
+	w.tail.logID, w.tail.samples = max(upto, id), max(samples, end)
 	return err
 }
 

@@ -64,7 +64,7 @@ func (db *DB) freeze(ctx context.Context) error {
 	if _, err := db.read.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	_, _, err := db.Blocks(ctx) // the snapshot is taken at the first read
+	_, err := db.Sealed(ctx) // the snapshot is taken at the first read
 	return err
 }
 

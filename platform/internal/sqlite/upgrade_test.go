@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/techmedaddy/vigil/platform/internal/metrics"
 )
 
 // schema1 writes the database that the first schema's program left behind: 300
@@ -78,5 +80,34 @@ func TestMigrate_SurvivesAPowerCutAtAnyStep(t *testing.T) {
 		}
 		thePower().unplug(dir)
 		wantSchema1(t, c, next)
+	}
+}
+
+// A database from before rows had checksums gets them at its first open, of all
+// its rows: blocks, series, and what was set aside.
+func TestMigrate_GivesOldRowsTheirChecksums(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := sealedAndLogged(t, dir)
+	raw := rawDB(t, dir)
+	for _, back := range []string{
+		`ALTER TABLE series DROP COLUMN sum`, `ALTER TABLE blocks DROP COLUMN sum`, `ALTER TABLE blocks DROP COLUMN page_index`,
+		`ALTER TABLE log_sealed DROP COLUMN sum`, `ALTER TABLE log_aside DROP COLUMN sum`,
+		`UPDATE log SET checksum = checksum & 4294967295`, `DELETE FROM goose_db_version WHERE version_id >= 11`,
+	} {
+		if _, err := raw.ExecContext(t.Context(), back); err != nil {
+			t.Fatalf("%s: %v", back, err)
+		}
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.judge(t.Context(), campaignPath(dir))
+	if err != nil || v.lost > 0 || v.kept != 1480 || len(v.wrong) > 0 {
+		t.Errorf("after the upgrade: %+v, %v", v, err)
+	}
+	h, err := Examine(t.Context(), campaignPath(dir), Decoders{Log: metrics.DecodeLog, Page: metrics.DecodePage}, nil)
+	if err != nil || h.Err() != nil {
+		t.Errorf("doctor after the upgrade: %v, %v", h.Err(), err)
 	}
 }
