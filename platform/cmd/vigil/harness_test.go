@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "FAIL: no guest modules are built; run ./scripts/build first")
 		os.Exit(1)
 	}
-	testscript.Main(m, map[string]func(){"vigil": main, "vigil-on-a-bad-disk": onABadDisk})
+	testscript.Main(m, map[string]func(){"vigil": main, "vigil-on-a-bad-disk": onABadDisk, "vigil-on-a-small-disk": onASmallDisk})
 }
 
 // process is a vigil that runs beside the test.
@@ -52,9 +52,14 @@ var printed = regexp.MustCompile(`(collector|remediator) .*?(http://\S+?)[,\s]`)
 
 // launch starts a daemon and returns once it says where it is and is ready.
 func launch(ctx context.Context, bin string, env []string, args ...string) (*process, error) {
+	return launchIn(ctx, &syscall.SysProcAttr{}, bin, env, args...)
+}
+
+func launchIn(ctx context.Context, attr *syscall.SysProcAttr, bin string, env []string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(bin, args...), exited: make(chan struct{})}
 	p.cmd.Env = env
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	attr.Pdeathsig = syscall.SIGKILL
+	p.cmd.SysProcAttr = attr
 	r, w := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	begin := time.Now()

@@ -25,6 +25,9 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
+// ballastBytes is room for a day of what people do to a Vigil on a full disk.
+const ballastBytes = 64 << 20
+
 // tenant is one tenant's whole river, on one database.
 type tenant struct {
 	db       *sqlite.DB
@@ -53,6 +56,7 @@ func (a *App) openTenant(ctx context.Context, name string) (*tenant, error) {
 	}
 	t.db, err = sqlite.Open(ctx, path, sqlite.Options{
 		Log: log, Tenant: name, Chain: t.audit.ring.Chain, Tip: t.audit.tip.Note, Now: a.o.Now, WALBytes: int64(a.o.Config.Storage.WALBytes),
+		Ballast: cmp.Or(int64(a.o.Config.Storage.Ballast), ballastBytes),
 	})
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ type Storage struct {
 	MaxBytes     vigil.Size     `yaml:"max_bytes" json:"max_bytes,omitempty"`         // of compressed history at most, oldest first out: 10 GiB
 	LogBytes     vigil.Size     `yaml:"log_bytes" json:"log_bytes,omitempty"`         // of samples that are not compressed yet: 64 MiB
 	WALBytes     vigil.Size     `yaml:"wal_bytes" json:"wal_bytes,omitempty"`         // of SQLite's write-ahead log before it is folded under load: 16 MiB
+	Ballast      vigil.Size     `yaml:"ballast" json:"ballast,omitempty"`             // kept free for when the disk is full: 64 MiB
 	ChunkSamples int            `yaml:"chunk_samples" json:"chunk_samples,omitempty"` // of a series that are compressed together: 480
 	MaxSeries    int            `yaml:"max_series" json:"max_series,omitempty"`       // that are known at most, ended ones too: 1,000,000
 }
@@ -284,6 +285,8 @@ func (s Storage) check() error {
 		return bad("storage.log_bytes: %v is not between 4 KiB and 128 MiB", s.LogBytes)
 	case s.WALBytes != 0 && (s.WALBytes < 16<<10 || s.WALBytes > 64<<20):
 		return bad("storage.wal_bytes: %v is not between 16 KiB and 64 MiB", s.WALBytes)
+	case s.Ballast != 0 && (s.Ballast < 1<<20 || s.Ballast > 1<<30):
+		return bad("storage.ballast: %v is not between 1 MiB and 1 GiB", s.Ballast)
 	case s.ChunkSamples != 0 && (s.ChunkSamples < 8 || s.ChunkSamples > 4096):
 		return bad("storage.chunk_samples: %d is not between 8 and 4096", s.ChunkSamples)
 	case s.MaxSeries < 0 || s.MaxSeries > 10_000_000:

@@ -2,11 +2,13 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // houseEvery is how often history is put in order.
@@ -63,9 +65,26 @@ func (s *Store) keepHouse(ctx context.Context) {
 
 // Tidy seals the part of the log that is due, merges blocks, applies retention,
 // forgets series and deletes what nobody reads any more.
+// On a full disk nothing is sealed or merged; to delete is what helps then.
 func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 	s.house.Lock()
 	defer s.house.Unlock()
+	grown := s.condense(ctx, now)
+	if grown != nil && vigil.CodeOf(grown) != "storage_full" {
+		return grown
+	}
+	if err := s.trim(ctx, now); err != nil {
+		return err
+	}
+	if err := s.forget(ctx, now); err != nil {
+		return err
+	}
+	return errors.Join(grown, s.sweep(ctx))
+}
+
+// condense makes blocks of the log and of other blocks, while there is something
+// to do.
+func (s *Store) condense(ctx context.Context, now time.Time) error {
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if more, err = s.seal(ctx, now); err != nil {
@@ -81,13 +100,7 @@ func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if err := s.trim(ctx, now); err != nil {
-		return err
-	}
-	if err := s.forget(ctx, now); err != nil {
-		return err
-	}
-	return s.sweep(ctx)
+	return nil
 }
 
 // trim applies retention once: what is older than it goes, and the oldest

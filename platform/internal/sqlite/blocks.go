@@ -73,7 +73,7 @@ func sealedEnd(ctx context.Context, one func(context.Context, []any, string, ...
 // if it has none. The caller keeps the pages of one call small, since appends
 // wait for them.
 func (db *DB) AddPages(ctx context.Context, block flow.Block, pages []flow.Page) error {
-	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+	err := db.writeBulk(ctx, func(ctx context.Context, t *tx) error {
 		begun := flow.Block{ID: block.ID, Level: block.Level, First: block.First}
 		_, err := t.exec(ctx, `INSERT INTO blocks (id, tenant, level, first, min_time, max_time, samples, bytes, page_index, live, sum)
 			VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?) ON CONFLICT (id) DO NOTHING`, begun.ID, db.o.Tenant, begun.Level, begun.First, blockSum(db.o.Tenant, begun))

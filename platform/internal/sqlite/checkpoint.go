@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	lib "modernc.org/sqlite/lib"
 )
 
 // The WAL is folded back into the database by the writer itself, between
@@ -42,8 +44,10 @@ func (w *writer) afterCommit(ctx context.Context) {
 	}
 }
 
-// whenIdle folds the WAL when that is worth a sync.
+// whenIdle folds the WAL when that is worth a sync, and looks whether a full disk
+// has space again.
 func (w *writer) whenIdle(ctx context.Context) {
+	w.ballast.remake(ctx)
 	if w.wal.dirty {
 		w.wal.dirty = false
 		w.checkpointAbove(ctx, quietFrames)
@@ -66,6 +70,10 @@ func (w *writer) checkpointAbove(ctx context.Context, limit int) {
 		err = w.beginAnew(ctx, frames)
 	}
 	if err == nil {
+		return
+	}
+	if resultCode(err) == lib.SQLITE_FULL && w.ballast.free(ctx) {
+		w.wal.dirty = true // again in a quiet moment
 		return
 	}
 	// A failed sync of the database file must never be tried again: the kernel

@@ -55,8 +55,7 @@ func coded(err error) error {
 	var e *vigil.Error
 	switch resultCode(err) {
 	case lib.SQLITE_FULL:
-		e = vigil.Errorf(vigil.Unavailable, "storage_full", "the disk is full, nothing was stored").
-			Hinted("free space on the volume of the data directory; Vigil goes on by itself")
+		e = full()
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		e = vigil.Errorf(vigil.Busy, "storage_busy", "another program holds the database locked").
 			Hinted("close the program that writes to vigil.db")

@@ -22,7 +22,7 @@ func (db *DB) AppendLog(ctx context.Context, g flow.LogGroup) error {
 			return err
 		}
 	}
-	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+	err := db.writeBulk(ctx, func(ctx context.Context, t *tx) error {
 		for i, s := range g.NewSeries {
 			if err := db.insertSeries(ctx, t, s, labels[i]); err != nil {
 				return err

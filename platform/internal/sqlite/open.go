@@ -27,6 +27,7 @@ type Options struct {
 	Tip   func(seq int64, link []byte) // hears of the newest audit record once it is on disk; must not block
 	Now   func() time.Time             // when an audit record names no time
 
+	Ballast  int64 // bytes kept for a full disk, in a file beside the database: 0
 	WALBytes int64 // of the write-ahead log, which is folded when it has more: 16 MiB
 
 	vfs string // tests inject faults below SQLite
@@ -115,6 +116,7 @@ func (db *DB) openReadOnly(ctx context.Context) error {
 
 // openWriter migrates the schema and starts the writer's goroutine.
 func (db *DB) openWriter(ctx context.Context) error {
+	kept := openBallast(ctx, db.path, db.o)
 	name, err := writerDSN(db.path, db.o.vfs)
 	if err != nil {
 		return err
@@ -132,7 +134,7 @@ func (db *DB) openWriter(ctx context.Context) error {
 	}
 	w := &writer{
 		log: db.o.Log, health: newHealth(), queue: make(chan *op, queueSize), done: make(chan struct{}),
-		conn: conn, stmts: map[string]*sql.Stmt{}, tip: db.o.Tip, foldAbove: int(db.o.WALBytes / frameBytes),
+		ballast: kept, conn: conn, stmts: map[string]*sql.Stmt{}, tip: db.o.Tip, foldAbove: int(db.o.WALBytes / frameBytes),
 	}
 	if db.damaged, err = w.proveLog(ctx); err == nil {
 		err = w.readTail(ctx)
@@ -196,6 +198,9 @@ func (db *DB) Ready(context.Context) error {
 	if db.w == nil {
 		return nil // read-only
 	}
+	if err := db.w.ballast.refusal(); err != nil {
+		return err
+	}
 	return db.w.health.trouble()
 }
 
@@ -238,9 +243,15 @@ func (db *DB) release() error {
 }
 
 // write is how every method changes rows.
-func (db *DB) write(ctx context.Context, do work) error {
+func (db *DB) write(ctx context.Context, do work) error { return db.writeAs(ctx, do, false) }
+
+// writeBulk is write for what grows without end, and so is not to have the last
+// space of a disk.
+func (db *DB) writeBulk(ctx context.Context, do work) error { return db.writeAs(ctx, do, true) }
+
+func (db *DB) writeAs(ctx context.Context, do work, bulk bool) error {
 	if db.w == nil {
 		return vigil.Errorf(vigil.Unavailable, "storage_read_only", "the database %s is open for reading only", db.path)
 	}
-	return db.w.write(ctx, do)
+	return db.w.write(ctx, do, bulk)
 }

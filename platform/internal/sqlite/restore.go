@@ -60,6 +60,7 @@ func Restore(ctx context.Context, file, dir, tenant string, o RestoreOptions) (r
 	if _, err := setAside(fresh, o.Now); err != nil { // an earlier restore was interrupted
 		return r, err
 	}
+	_ = os.Remove(ballastPath(r.Database)) // it holds nothing, and the copy may need the space
 	if r.Health, err = prepareCopy(ctx, file, filepath.Join(fresh, "vigil.db"), o); err != nil {
 		return r, errors.Join(wrap(err, "restore %s", file), os.RemoveAll(fresh)) // it holds our copy only
 	}

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
@@ -25,6 +28,7 @@ type work func(ctx context.Context, t *tx) error
 // op is one caller's work on its way through the writer.
 type op struct {
 	do    work
+	bulk  bool        // grows without end, and waits while the disk is full
 	taken atomic.Bool // by the writer, or by its caller who gave up waiting
 	done  chan error  // buffered: the writer never waits for a caller
 }
@@ -46,6 +50,8 @@ type writer struct {
 	tip   func(seq int64, link []byte) // is told of each new end of the audit chain
 	wal   walWatch
 
+	ballast *ballast
+
 	folds     atomic.Int64 // of the write-ahead log
 	foldAbove int          // 0: as checkpoint.go says
 }
@@ -64,14 +70,14 @@ type tail struct {
 // disk. A caller whose ctx ends while its work still waits takes it back; once
 // the work was taken, write waits for the outcome, so that nobody believes a
 // change undone that was made.
-func (w *writer) write(ctx context.Context, do work) error {
+func (w *writer) write(ctx context.Context, do work, bulk bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := w.health.refusal(); err != nil {
 		return err
 	}
-	o := &op{do: do, done: make(chan error, 1)}
+	o := &op{do: do, bulk: bulk, done: make(chan error, 1)}
 	if err := w.enqueue(o); err != nil {
 		return err
 	}
@@ -128,6 +134,9 @@ func (w *writer) run(ctx context.Context) {
 			idle.Reset(idleAfter)
 		case <-idle.C:
 			w.whenIdle(ctx)
+			if w.ballast.freed.Load() {
+				idle.Reset(idleAfter)
+			}
 		}
 	}
 }
@@ -156,8 +165,10 @@ func (w *writer) gather(first *op) []*op {
 }
 
 // commit makes one transaction of the group and answers every operation in it.
+// On a full disk those that help are done once more, in the ballast's space.
 func (w *writer) commit(ctx context.Context, ops []*op) {
-	if len(ops) == 0 {
+	w.ballast.remake(ctx)
+	if ops = w.refuseBulk(ops); len(ops) == 0 {
 		return
 	}
 	before := w.tail
@@ -166,10 +177,15 @@ func (w *writer) commit(ctx context.Context, ops []*op) {
 	if err == nil {
 		err = w.transact(ctx, ops, results)
 	}
-	w.health.note(err)
 	if err != nil {
 		w.tail = before
 	}
+	if resultCode(err) == lib.SQLITE_FULL && w.ballast.free(ctx) {
+		w.health.note(err)
+		w.commit(ctx, ops)
+		return
+	}
+	w.health.note(err)
 	if w.tail.seq != before.seq {
 		w.tip(w.tail.seq, w.tail.chain)
 	}
@@ -179,6 +195,20 @@ func (w *writer) commit(ctx context.Context, ops []*op) {
 		}
 		o.done <- results[i]
 	}
+}
+
+// refuseBulk answers what must wait for space, and returns the rest.
+func (w *writer) refuseBulk(ops []*op) []*op {
+	refusal := w.ballast.refusal()
+	if refusal == nil {
+		return ops
+	}
+	return slices.DeleteFunc(ops, func(o *op) bool {
+		if o.bulk {
+			o.done <- refusal
+		}
+		return o.bulk
+	})
 }
 
 // transact returns an error when the whole group failed; otherwise results

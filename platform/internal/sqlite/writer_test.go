@@ -31,6 +31,15 @@ func openHere(t testing.TB, o Options) *DB {
 // writer is held by a first operation until the others wait behind it.
 func grouped(t *testing.T, db *DB, parts ...work) []error {
 	t.Helper()
+	ops := make([]*op, len(parts))
+	for i, do := range parts {
+		ops[i] = &op{do: do, done: make(chan error, 1)}
+	}
+	return groupedOps(t, db, ops...)
+}
+
+func groupedOps(t *testing.T, db *DB, ops ...*op) []error {
+	t.Helper()
 	held, let := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
 	go func() {
@@ -41,10 +50,8 @@ func grouped(t *testing.T, db *DB, parts ...work) []error {
 		})
 	}()
 	<-held
-	ops := make([]*op, len(parts))
-	for i, do := range parts {
-		ops[i] = &op{do: do, done: make(chan error, 1)}
-		if err := db.w.enqueue(ops[i]); err != nil {
+	for _, o := range ops {
+		if err := db.w.enqueue(o); err != nil {
 			t.Fatal(err)
 		}
 	}
