@@ -13,7 +13,8 @@ type SeriesRow struct {
 	Seen int64  // unix nanoseconds: no sample of it is much newer
 	Home uint32 // Home of its host label; not on disk
 
-	Damaged error // the row on disk is not what was written: Seen is now instead; without a name only the id is given
+	Key     string // AppendKey's, of which Meta is made; from disk only
+	Damaged error  // the row on disk is not what was written: Seen is now instead; without a name only the id is given
 }
 
 // Home says where what belongs to a host is done, to be taken modulo the number

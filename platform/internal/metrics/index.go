@@ -54,11 +54,9 @@ func newIndex(limit int) index {
 // load adds a series read from disk. Its head is complete from floor on. The
 // limit does not apply: what is on disk is known.
 func (x *index) load(r flow.SeriesRow, floor int64) {
-	own := string(flow.AppendKey(nil, r.Meta))
-	meta, _ := flow.SeriesOf(own) // shares the key's bytes
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.add(own, &series{id: r.ID, meta: meta, durable: true, seen: r.Seen, head: head{floor: floor}})
+	x.add(r.Key, &series{id: r.ID, meta: r.Meta, durable: true, seen: r.Seen, head: head{floor: floor}})
 }
 
 // add needs mu.

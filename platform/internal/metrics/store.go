@@ -81,6 +81,9 @@ func (o Options) withDefaults() Options {
 // first chart and the first evaluations, little enough to be ready at once.
 const replayed = 15 * time.Minute
 
+// loadAtOnce is how many series are handed on together at a start.
+const loadAtOnce = 500
+
 // Store is one tenant's metrics. Its methods may be called at the same time.
 type Store struct {
 	journal Journal
@@ -140,6 +143,16 @@ func Open(ctx context.Context, d Disk, o Options) (*Store, error) {
 // that any sample has: a new series must not find the samples of a lost one.
 func (s *Store) loadSeries(ctx context.Context, floor int64) error {
 	lost := false
+	read := make(chan []flow.SeriesRow, 4) // the index is built beside the reading
+	var building sync.WaitGroup
+	building.Go(func() {
+		for rows := range read {
+			for _, r := range rows {
+				s.index.load(r, floor)
+			}
+		}
+	})
+	rows := make([]flow.SeriesRow, 0, loadAtOnce)
 	err := s.journal.EachSeries(ctx, func(r flow.SeriesRow) error {
 		if r.Damaged != nil {
 			s.setAside(ctx, r.Damaged)
@@ -149,9 +162,15 @@ func (s *Store) loadSeries(ctx context.Context, floor int64) error {
 			s.index.reserve(r.ID)
 			return nil
 		}
-		s.index.load(r, floor)
+		if rows = append(rows, r); len(rows) == cap(rows) {
+			read <- rows
+			rows = make([]flow.SeriesRow, 0, loadAtOnce)
+		}
 		return nil
 	})
+	read <- rows
+	close(read)
+	building.Wait()
 	if err != nil || !lost {
 		return err
 	}

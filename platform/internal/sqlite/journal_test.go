@@ -18,7 +18,8 @@ func group(text string, from, to int64, series ...flow.SeriesRow) flow.LogGroup 
 }
 
 func series(id uint64, name string, labels vigil.Labels) flow.SeriesRow {
-	return flow.SeriesRow{ID: id, Meta: vigil.Series{Name: name, Labels: labels}}
+	meta := vigil.Series{Name: name, Labels: labels}
+	return flow.SeriesRow{ID: id, Meta: meta, Key: string(flow.AppendKey(nil, meta))}
 }
 
 func TestJournal_ReadsBackWhatOverlaps(t *testing.T) {
