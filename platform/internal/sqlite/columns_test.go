@@ -22,7 +22,7 @@ import (
 // come fails the test below until somebody says which it is.
 var otherTables = []string{
 	"actions", "attempts", "audit", "decisions", "episodes", "goose_db_version", "grants", "guards", "inventory", "maintenance",
-	"modules", "pauses", "policies", "posted_actions", "remediations", "settings", "state", "targets", "transcripts",
+	"modules", "notices", "notices_open", "pauses", "policies", "posted_actions", "remediations", "settings", "state", "targets", "transcripts",
 }
 
 // metricColumns lists the columns of the tables that hold metrics, as the schema
