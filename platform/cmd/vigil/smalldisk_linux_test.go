@@ -22,7 +22,7 @@ import (
 // onASmallDisk is vigil with a small disk of its own, which nobody else sees, at
 // VIGIL_TEST_DISK.
 func onASmallDisk() {
-	if err := unix.Mount("small", os.Getenv("VIGIL_TEST_DISK"), "tmpfs", 0, "size=32m"); err != nil {
+	if err := unix.Mount("small", os.Getenv("VIGIL_TEST_DISK"), "tmpfs", 0, "size=80m"); err != nil {
 		fmt.Fprintln(os.Stderr, "mount:", err)
 		os.Exit(1)
 	}
@@ -41,7 +41,7 @@ func smallDisk(t *testing.T) (p *process, data string) {
 	if err := os.Mkdir(disk, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	conf := write(t, dir, "vigil.yaml", "storage: {ballast: 4MiB}\nservices: {}\n")
+	conf := write(t, dir, "vigil.yaml", "storage: {ballast: 32MiB}\nservices: {}\n")
 	own := &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
@@ -89,7 +89,7 @@ func TestDisk_FullStillObeysPeople(t *testing.T) {
 		}
 		return fi.Size()
 	}
-	if n := size(); n != 4<<20 {
+	if n := size(); n != 32<<20 {
 		t.Fatalf("ballast = %d bytes", n)
 	}
 	fillDisk(t, filepath.Join(data, "filler"))
@@ -122,7 +122,7 @@ func TestDisk_FullStillObeysPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, 20*time.Second, "samples are taken again", func() bool { status, _ := sample(acked); return status/100 == 2 })
-	if n := size(); n != 4<<20 {
+	if n := size(); n != 32<<20 {
 		t.Errorf("with space again: ballast = %d bytes", n)
 	}
 	t.Logf("%d samples of 1 kB were taken before the disk was full", acked)

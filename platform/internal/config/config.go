@@ -285,8 +285,9 @@ func (s Storage) check() error {
 		return bad("storage.log_bytes: %v is not between 4 KiB and 128 MiB", s.LogBytes)
 	case s.WALBytes != 0 && (s.WALBytes < 16<<10 || s.WALBytes > 64<<20):
 		return bad("storage.wal_bytes: %v is not between 16 KiB and 64 MiB", s.WALBytes)
-	case s.Ballast != 0 && (s.Ballast < 1<<20 || s.Ballast > 1<<30):
-		return bad("storage.ballast: %v is not between 1 MiB and 1 GiB", s.Ballast)
+	// the write-ahead log, 16 MiB and what one commit adds, may have to be folded in it
+	case s.Ballast != 0 && (s.Ballast < 32<<20 || s.Ballast > 1<<30):
+		return bad("storage.ballast: %v is not between 32 MiB and 1 GiB", s.Ballast)
 	case s.ChunkSamples != 0 && (s.ChunkSamples < 8 || s.ChunkSamples > 4096):
 		return bad("storage.chunk_samples: %d is not between 8 and 4096", s.ChunkSamples)
 	case s.MaxSeries < 0 || s.MaxSeries > 10_000_000:
