@@ -109,9 +109,12 @@ func (c *Client) Undo(ctx context.Context, id string) (vigil.Remediation, error)
 	return c.decide(ctx, id, "undo")
 }
 
-// Approve approves a remediation that waits for a person.
-func (c *Client) Approve(ctx context.Context, id string) (vigil.Remediation, error) {
-	return c.decide(ctx, id, "approve")
+// Approve approves a remediation that waits for a person, if its version is still
+// the one that the person saw; 0 approves whichever it has. An approval that comes
+// too late, or of what changed, is an error of kind Conflict.
+func (c *Client) Approve(ctx context.Context, id string, version int64) (vigil.Remediation, error) {
+	in := map[string]int64{"version": version}
+	return one[vigil.Remediation](ctx, c, http.MethodPost, at(remediationsPath, id)+":approve", in)
 }
 
 // Deny refuses a remediation that waits for a person.

@@ -49,6 +49,8 @@ type Guards struct {
 	MaxAge   Duration `json:"max_age"`         // a remediation older than this is not started
 	Backoff  Backoff  `json:"backoff"`         // wait after a remediation of the target that did not heal
 
+	ApproveWithin Duration `json:"approve_within"` // a person who is asked answers within it; in place of MaxAge while it waits. 0: DefaultApproval
+
 	// The fleet's: they count targets of one group. Zero turns one off.
 	MinHealthy    Share `json:"min_healthy"`    // of the group's known targets; below it nothing is touched
 	MaxConcurrent Share `json:"max_concurrent"` // of the group's known targets in treatment at a time; a percentage allows at least one
@@ -56,6 +58,21 @@ type Guards struct {
 	Storm         Storm `json:"storm"`
 	TripAfter     int   `json:"trip_after"`  // targets on which one action failed stop the policy everywhere
 	Ineffective   int   `json:"ineffective"` // remediations in a row that did not help a target leave it to a person
+}
+
+// DefaultApproval is how long a person who is asked has, and maxApproval the most:
+// what somebody agrees to has to be what is the matter.
+const (
+	DefaultApproval = Duration(30 * time.Minute)
+	maxApproval     = Duration(24 * time.Hour)
+)
+
+// Approval is how long a person who is asked has. It always ends.
+func (g Guards) Approval() Duration {
+	if g.ApproveWithin <= 0 {
+		return DefaultApproval
+	}
+	return g.ApproveWithin
 }
 
 // Backoff is a wait that doubles with each failure.
@@ -159,6 +176,8 @@ func DefaultPolicy() Policy {
 			Budget:   Rate{N: 3, Per: d(time.Hour)},
 			MaxAge:   d(10 * time.Minute),
 			Backoff:  Backoff{First: d(time.Minute), Most: d(10 * time.Minute)},
+
+			ApproveWithin: DefaultApproval,
 
 			MaxConcurrent: Share{N: 10, Percent: true},
 			Rate:          Rate{N: 30, Per: d(time.Hour)},
@@ -271,6 +290,8 @@ func (p Policy) TargetLabels() (labels []string) {
 // wrong names the first guard that makes no sense, and what it wants.
 func (g Guards) wrong() (field, want string) {
 	switch {
+	case g.ApproveWithin < 0 || g.ApproveWithin > maxApproval:
+		return "approve_within", "want a time up to " + maxApproval.String()
 	case g.Backoff.Most < g.Backoff.First:
 		return "backoff.most", "want at least the first wait, which is " + g.Backoff.First.String()
 	case g.Storm.Targets < 0 || g.Storm.Targets > 1<<16:

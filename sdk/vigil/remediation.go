@@ -47,7 +47,7 @@ type Remediation struct {
 	SampleAt     time.Time    `json:"sample_at,omitzero"`   // time of the sample that fired
 	ReceivedAt   time.Time    `json:"received_at,omitzero"` // when the collector received it
 	CreatedAt    time.Time    `json:"created_at"`
-	PlannedAt    time.Time    `json:"planned_at,omitzero"` // when the present step was decided; max_age counts from it
+	PlannedAt    time.Time    `json:"planned_at,omitzero"` // when the present step was decided, or a person asked; max_age and approve_within count from it
 	UpdatedAt    time.Time    `json:"updated_at"`
 	EndedAt      time.Time    `json:"ended_at,omitzero"`
 	Trace        string       `json:"trace,omitempty"`       // W3C traceparent the story hangs on

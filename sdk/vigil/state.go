@@ -90,6 +90,7 @@ const (
 	BlockMaintained BlockReason = "maintenance"
 	BlockWarmup     BlockReason = "warmup"
 	BlockStale      BlockReason = "stale"
+	BlockExpired    BlockReason = "expired" // a person was asked, and did not answer in time
 	BlockResolved   BlockReason = "resolved"
 	BlockUnmanaged  BlockReason = "unmanaged"
 	BlockScope      BlockReason = "target_out_of_scope" // what the runbook takes from the series is not there, or no value

@@ -119,7 +119,7 @@ var untyped = map[string]string{
 	"vigil backup --out /backup/vigil-monday.db":  "writes outside of the test's folders; backup.txtar types it",
 	"vigil restore":                               "wants a stopped Vigil; backup.txtar types it",
 	"vigil restore FILE":                          "wants a stopped Vigil; backup.txtar types it",
-	"vigil remediation approve %s":                "wants one that waits; notify.txtar types it",
+	"vigil remediation approve %s --yes":          "wants a remediation that waits; approve.txtar types it",
 	"vigil resume HOLDER":                         "wants several holders; brakes.txtar types it",
 	"vigil audit verify --data BACKUP --key FILE": "wants a backup; audit.txtar types it",
 	"vigil audit verify --data /backup/vigil-monday.db --key ./vigil-data.audit/key": "wants a backup; audit.txtar types it",

@@ -19,7 +19,7 @@ func (c *cli) remediation() *cobra.Command {
 	}
 	cmd.AddCommand(
 		c.remediationList(), c.remediationShow(), c.remediationExport(),
-		c.decide("approve", "Let a remediation that waits for a person go on", (*client.Client).Approve),
+		c.remediationApprove(),
 		c.decide("deny", "Say no to a remediation that waits for a person", (*client.Client).Deny),
 		c.decide("undo", "Take back the last deed of a remediation, by the undo of its step", (*client.Client).Undo),
 		c.decide("cancel", "Cancel a remediation that has not started", (*client.Client).Cancel),

@@ -142,6 +142,7 @@ func meaning(reason vigil.BlockReason, policy string) (says, next string) {
 		vigil.BlockMaintained: {"a window of maintenance is open", "vigil maintenance ls"},
 		vigil.BlockWarmup:     {"Vigil has just started and knows too little yet", ""},
 		vigil.BlockStale:      {"what it would act on is out of date", ""},
+		vigil.BlockExpired:    {"a person was asked and did not answer in time", "vigil remediation ls"},
 		vigil.BlockResolved:   {"nothing asks for an action now", ""},
 		vigil.BlockUnmanaged:  {"the target is nobody's to act on", "vigil target ls"},
 		vigil.BlockScope:      {"what its runbook takes from the series is not there", "vigil policy show %s"},

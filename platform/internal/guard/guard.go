@@ -15,10 +15,11 @@ type Stage uint8
 
 // The stages, in the order a remediation meets them.
 const (
-	Plan  Stage = 1 << iota // a firing episode asks to become a remediation
-	Wish                    // a person asks
-	Lease                   // a planned remediation is about to be handed to a remediator
-	Start                   // intent is about to be written; the effect follows
+	Plan   Stage = 1 << iota // a firing episode asks to become a remediation
+	Wish                     // a person asks
+	Lease                    // a planned remediation is about to be handed to a remediator
+	Start                    // intent is about to be written; the effect follows
+	Answer                   // a person says yes, or still may
 )
 
 // Request is all that the rules may know.
@@ -39,7 +40,8 @@ type Request struct {
 	Reach      time.Duration // how far before it the samples lie that its value was computed from
 	Lookback   time.Duration // a firing sample older than this proves nothing
 	After      time.Time     // all of that must be newer than this deed; zero: any will do
-	PlannedAt  time.Time     // when the step was decided; zero: not yet
+	PlannedAt  time.Time     // when the step was decided; zero: not yet, or a person was asked
+	AskedAt    time.Time     // when a person was asked; zero: nobody is
 	Revision   int64         // of the policy it was planned with
 	Current    int64         // of the policy now
 
@@ -97,7 +99,8 @@ func Rules() []Rule {
 		{vigil.BlockPaused, Plan | Wish | Lease | Start, paused},
 		{vigil.BlockMaintained, Plan | Wish | Lease | Start, maintenance},
 		{vigil.BlockWarmup, Plan | Lease, warmup},
-		{vigil.BlockStale, Plan | Lease, stale},
+		{vigil.BlockExpired, Answer, expired},
+		{vigil.BlockStale, Plan | Lease | Answer, stale},
 		{vigil.BlockResolved, Plan | Lease, resolved},
 		{vigil.BlockUnmanaged, Plan | Wish | Lease, unmanaged},
 		{vigil.BlockScope, Plan, outOfScope},

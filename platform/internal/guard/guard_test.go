@@ -73,6 +73,10 @@ func TestRules_HoldWithNumbers(t *testing.T) {
 	f(vigil.BlockStale, "decided 11m ago, older than the max_age of 10m", 0, guard.Lease, func(r *guard.Request) {
 		r.PlannedAt, r.Manual = now.Add(-11*time.Minute), true
 	})
+	f(vigil.BlockExpired, "a person was asked 31m ago and did not answer within the approve_within of 30m", 0, guard.Answer, func(r *guard.Request) {
+		r.AskedAt, r.KillSwitch = now.Add(-31*time.Minute), flow.KillSwitch{Engaged: true}
+	})
+	f(vigil.BlockStale, "decided under revision 1 of the policy, which is now at 2", 0, guard.Answer, func(r *guard.Request) { r.Revision, r.Current = 1, 2 })
 	f(vigil.BlockStale, "decided under revision 1 of the policy, which is now at 2", 0, guard.Lease, func(r *guard.Request) { r.Revision, r.Current = 1, 2 })
 	f(vigil.BlockStale, "the firing sample is not newer than the last action, which ended 0s ago", 0, guard.Plan, func(r *guard.Request) { r.After = now })
 	f(vigil.BlockStale, "the firing sample is not newer than the last action, which ended 2s ago", 0, guard.Plan, func(r *guard.Request) {
@@ -341,7 +345,7 @@ func TestRules_LargeBudgetCountsAsWhatIsRemembered(t *testing.T) {
 func TestRules_StandInOneFixedOrder(t *testing.T) {
 	t.Parallel()
 	want := []vigil.BlockReason{
-		vigil.BlockKillSwitch, vigil.BlockPaused, vigil.BlockMaintained, vigil.BlockWarmup, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockScope, vigil.BlockShadow,
+		vigil.BlockKillSwitch, vigil.BlockPaused, vigil.BlockMaintained, vigil.BlockWarmup, vigil.BlockExpired, vigil.BlockStale, vigil.BlockResolved, vigil.BlockUnmanaged, vigil.BlockScope, vigil.BlockShadow,
 		vigil.BlockDuplicate, vigil.BlockTargetBusy, vigil.BlockDependency, vigil.BlockCooldown, vigil.BlockBackoff, vigil.BlockExhausted,
 		vigil.BlockMinHealthy, vigil.BlockConcurrent, vigil.BlockRate, vigil.BlockBreaker, vigil.BlockNoHelp, vigil.BlockDenied,
 	}

@@ -37,6 +37,15 @@ func warmup(r Request, now time.Time) *vigil.Hold {
 	return nil
 }
 
+// expired ends what a person was asked and did not answer in time.
+func expired(r Request, now time.Time) *vigil.Hold {
+	age, limit := now.Sub(r.AskedAt), r.Guards.Approval()
+	if r.AskedAt.IsZero() || age <= limit.D() {
+		return nil
+	}
+	return hold(time.Time{}, "a person was asked %s ago and did not answer within the approve_within of %s", words(age), limit)
+}
+
 // stale refuses to act on a world that is gone: a plan that waited too long or
 // whose policy changed, a sample from before the last deed, a sample too old.
 func stale(r Request, now time.Time) *vigil.Hold {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -50,7 +53,7 @@ func (s *site) remediations() {
 		rem, err := p.Undo(ctx, in.ID, r.by.Name)
 		return &answer200[vigil.Remediation]{Body: rem}, err
 	})
-	s.decide("remediations.approve", Approvals.Approve)
+	s.approve()
 	s.decide("remediations.deny", Approvals.Deny)
 }
 
@@ -72,6 +75,63 @@ func (s *site) decide(id string, word func(p Approvals, ctx context.Context, id,
 		rem, err := r.tenant.Remediations.Remediation(ctx, in.ID)
 		return &answer200[vigil.Remediation]{Body: rem}, err
 	})
+}
+
+// approveInput names the version that a person saw, if they say.
+type approveInput struct {
+	ID      string `path:"id"`
+	IfMatch string `header:"If-Match" maxLength:"32" doc:"the version of the remediation that was seen, in quotes; another one is not approved"`
+}
+
+// seenInput is the body of an approval; it may be empty.
+type seenInput struct {
+	Version int64 `json:"version,omitempty" doc:"as If-Match"`
+}
+
+func (s *site) approve() {
+	optional := func(op *huma.Operation) {
+		takes[seenInput](s)(op)
+		op.RequestBody.Required = false
+	}
+	part := func(t Tenant) Approvals { return t.Approvals }
+	bind(s, "remediations.approve", part, func(ctx context.Context, r *request, p Approvals, in *approveInput) (*answer200[vigil.Remediation], error) {
+		version, err := seen(r, in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.Approve(ctx, in.ID, r.by.Name, version); err != nil {
+			return nil, err
+		}
+		rem, err := r.tenant.Remediations.Remediation(ctx, in.ID)
+		return &answer200[vigil.Remediation]{Body: rem}, err
+	}, optional)
+}
+
+// seen is the version that the header or the body names, 0 if neither does.
+func seen(r *request, match string) (int64, error) {
+	var in seenInput
+	if len(r.body) > 0 {
+		var err error
+		if in, err = bodyAs[seenInput](r); err != nil {
+			return 0, err
+		}
+	}
+	if match == "" || match == "*" {
+		return in.Version, nonNegative(in.Version)
+	}
+	version, err := strconv.ParseInt(strings.Trim(match, `"`), 10, 64)
+	if err != nil || in.Version != 0 && in.Version != version {
+		version = -1
+	}
+	return version, nonNegative(version)
+}
+
+func nonNegative(version int64) error {
+	if version < 0 {
+		return vigil.Errorf(vigil.Invalid, "version_invalid", "If-Match and version: want the version of the remediation as it was read, the same in both").
+			With("field", "version").Hinted(`If-Match: "3"`)
+	}
+	return nil
 }
 
 // wishInput is a person's request for a remediation. Who asks is not theirs to

@@ -76,7 +76,7 @@ func Routes() []Route {
 		{ID: "remediations.get", Method: "GET", Path: "/api/v1/remediations/{id}", Says: "Show a remediation", poll: true},
 		{ID: "remediations.cancel", Method: "POST", Path: "/api/v1/remediations/{id}:cancel", Says: "Cancel a remediation that has not started"},
 		{ID: "remediations.undo", Method: "POST", Path: "/api/v1/remediations/{id}:undo", Says: "Take back the last deed of a remediation that has ended"},
-		{ID: "remediations.approve", Method: "POST", Path: "/api/v1/remediations/{id}:approve", Says: "Approve a remediation"},
+		{ID: "remediations.approve", Method: "POST", Path: "/api/v1/remediations/{id}:approve", Says: "Approve a remediation, as it was seen", body: smallBody},
 		{ID: "remediations.deny", Method: "POST", Path: "/api/v1/remediations/{id}:deny", Says: "Deny a remediation"},
 		{ID: "targets.list", Method: "GET", Path: "/api/v1/targets", Says: "List the targets that policies know"},
 		{ID: "targets.mark", Method: "POST", Path: "/api/v1/targets/{target}", Says: "Protect or decommission a target, or undo it", body: smallBody},

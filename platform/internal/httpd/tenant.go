@@ -85,9 +85,10 @@ type Remediations interface {
 	Await(ctx context.Context, id string, until func(vigil.Remediation) bool) (vigil.Remediation, error)
 }
 
-// Approvals is a person's word on a remediation that waits.
+// Approvals is a person's word on a remediation that waits. Approve takes the
+// version that the person saw, 0 for whichever it has.
 type Approvals interface {
-	Approve(ctx context.Context, id, by string) error
+	Approve(ctx context.Context, id, by string, version int64) error
 	Deny(ctx context.Context, id, by string) error
 	Cancel(ctx context.Context, id, by string) error
 	Undo(ctx context.Context, id, by string) (vigil.Remediation, error)

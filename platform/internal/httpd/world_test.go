@@ -48,6 +48,7 @@ type world struct {
 	breakers  []vigil.Breaker
 	pauses    []vigil.Pause
 	windows   []vigil.Window
+	approved  int64 // the version that was approved last
 }
 
 func newWorld() *world {
@@ -248,7 +249,11 @@ func (w *world) Await(ctx context.Context, _ string, until func(vigil.Remediatio
 	}
 }
 
-func (w *world) Approve(context.Context, string, string) error { w.become(vigil.Planned); return nil }
+func (w *world) Approve(_ context.Context, _, _ string, version int64) error {
+	w.locked(func() { w.approved = version })
+	w.become(vigil.Planned)
+	return nil
+}
 
 func (w *world) Deny(context.Context, string, string) error { w.become(vigil.Cancelled); return nil }
 

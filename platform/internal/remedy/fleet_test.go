@@ -312,7 +312,7 @@ func TestBreaker_FailuresOfOneActionStopThePolicy(t *testing.T) {
 		t.Fatalf("after a restart and another revision it is %s of %s, want a suggestion", r.State, r.Target)
 	}
 	// A person may approve one, and reset all.
-	w.must(w.Approve(t.Context(), w.led.newest(t, 0).ID, "ann"))
+	w.must(w.Approve(t.Context(), w.led.newest(t, 0).ID, "ann", 0))
 	w.treat(onHost(7), true)
 	w.heal(again, onHost(7), c)
 	for _, i := range []int{3, 4} {

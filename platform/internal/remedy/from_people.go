@@ -119,9 +119,10 @@ func (h *Healer) live(id string) (vigil.Remediation, bool) {
 }
 
 // Approve agrees to a remediation that awaits approval, or has an action that
-// may have run started again. The guards are asked again.
-func (h *Healer) Approve(ctx context.Context, id, by string) error {
-	return h.decide(ctx, id, Approved{ID: id, By: by})
+// may have run started again. The guards are asked again. A version other than 0
+// is the one that the person saw: another one is not approved.
+func (h *Healer) Approve(ctx context.Context, id, by string, version int64) error {
+	return h.decide(ctx, id, Approved{ID: id, By: by, Version: version})
 }
 
 // Deny refuses a remediation that awaits approval.
@@ -144,6 +145,9 @@ func (h *Healer) decide(ctx context.Context, id string, body Body) error {
 	r, lookErr := h.o.Ledger.Remediation(ctx, id)
 	if lookErr != nil {
 		return lookErr
+	}
+	if _, ok := body.(Approved); ok && r.State == vigil.Skipped && r.Hold != nil {
+		return missed(r)
 	}
 	return vigil.Errorf(vigil.Conflict, "remediation_ended", "remediation %s %s already", id, r.State.Says())
 }

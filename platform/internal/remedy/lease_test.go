@@ -164,7 +164,7 @@ func TestExpiry_OtherActionStaysUnknownForAPerson(t *testing.T) {
 		}
 		w.reopen()
 	}
-	w.must(w.Approve(t.Context(), l.Remediation, "ann"))
+	w.must(w.Approve(t.Context(), l.Remediation, "ann", 0))
 	w.fire(p)
 	again := w.run()
 	if again.Attempt != 2 || again.Previous != "unknown" {

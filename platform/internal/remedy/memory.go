@@ -186,7 +186,7 @@ func (d *draft) demote(b vigil.Breaker) {
 
 // askFor has a remediation wait for a person because of its policy's breaker.
 func (d *draft) askFor(r *vigil.Remediation, b vigil.Breaker) {
-	r.Hold = suggests(b)
+	r.Hold, r.PlannedAt = suggests(b), d.now
 	d.move(r, vigil.AwaitingApproval, "vigil", r.Hold.Detail, r.Hold)
 	d.save(r)
 }
@@ -200,6 +200,9 @@ func suggests(b vigil.Breaker) *vigil.Hold {
 func (d *draft) askAgain(r *vigil.Remediation) {
 	m, _ := d.memories.get(ofPolicy(r.Policy))
 	if m.Trip != nil && r.Origin == vigil.FromPolicy {
+		if r.State == vigil.Leased { // a person had agreed, and it came back unused
+			d.move(r, vigil.Planned, "vigil", "it did not begin", nil)
+		}
 		d.askFor(r, *m.Trip)
 	}
 }

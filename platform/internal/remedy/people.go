@@ -86,12 +86,27 @@ func heldError(what string, hold *vigil.Hold) error {
 
 // Approved says that a person agrees to what awaits approval, or wants an
 // action that may have run to be started again.
-type Approved struct{ ID, By string }
+type Approved struct {
+	ID, By  string
+	Version int64 // of the remediation that the person saw; 0: whichever it has
+}
 
 func (e Approved) apply(d *draft) {
 	r, ok := d.waits(e.ID, "approve", vigil.AwaitingApproval, vigil.Unknown)
 	if !ok {
 		return
+	}
+	if e.Version != 0 && e.Version != r.Version {
+		d.fail(vigil.Errorf(vigil.Conflict, "remediation_changed", "remediation %s is at version %d, and version %d was approved", r.ID, r.Version, e.Version).
+			With("version", r.Version).Hinted("look at it anew: vigil remediation show %s", r.ID))
+		return
+	}
+	if r.State == vigil.AwaitingApproval {
+		if hold := d.tooLate(r); hold != nil {
+			d.skip(&r, hold)
+			d.fail(missed(r))
+			return
+		}
 	}
 	if r.State == vigil.Unknown {
 		if id, taken := d.busy.get(r.Target.String()); taken {
@@ -103,6 +118,16 @@ func (e Approved) apply(d *draft) {
 	r.PlannedAt = d.now
 	d.move(&r, vigil.Planned, e.By, e.By+" approved it", nil)
 	d.save(&r)
+}
+
+// missed says why a person's approval of what is over comes too late.
+func missed(r vigil.Remediation) *vigil.Error {
+	code := "approval_outdated"
+	if r.Hold.Reason == vigil.BlockExpired {
+		code = "approval_expired"
+	}
+	return vigil.Errorf(vigil.Conflict, code, "remediation %s can be approved no more: %s", r.ID, r.Hold.Detail).
+		With("reason", r.Hold.Reason).Hinted("if the trouble goes on, another one asks: vigil remediation ls --state awaiting_approval")
 }
 
 // Denied says that a person does not agree.

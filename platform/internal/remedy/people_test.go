@@ -100,8 +100,8 @@ func TestSuggest_AsksAndStartsOnce(t *testing.T) {
 	if w.lease() != nil {
 		t.Fatal("started without approval")
 	}
-	w.must(w.Approve(t.Context(), r.ID, "ann"))
-	if err := w.Approve(t.Context(), r.ID, "ann"); vigil.KindOf(err) != vigil.Conflict {
+	w.must(w.Approve(t.Context(), r.ID, "ann", 0))
+	if err := w.Approve(t.Context(), r.ID, "ann", 0); vigil.KindOf(err) != vigil.Conflict {
 		t.Errorf("second Approve = %v, want a conflict", err)
 	}
 	if w.lease() == nil {
@@ -133,7 +133,7 @@ func TestSuggest_DeniedOrExpiredNeverStarts(t *testing.T) {
 	next.Episode.ID = "ep-2"
 	w.must(w.Fired(t.Context(), next))
 	r = w.led.newest(t, 0)
-	w.pass(11 * time.Minute)
+	w.pass(11 * time.Minute) // and nothing more is heard of it
 	w.want(r.ID, vigil.Skipped)
 }
 

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/guard"
@@ -72,6 +73,9 @@ func (d *draft) appeal(r vigil.Remediation) guard.Request {
 	if sig, ok := d.signalOf(r); ok {
 		req.Firing, req.SampleAt, req.ReceivedAt = sig.fires(), sig.firing.SampleAt, sig.firing.ReceivedAt
 		req.Lookback, req.Current = sig.firing.Policy.Lookback.D(), sig.firing.Policy.Revision
+	}
+	if r.State == vigil.AwaitingApproval { // people have longer than machines
+		req.AskedAt, req.PlannedAt = r.PlannedAt, time.Time{}
 	}
 	if req.Manual {
 		return req

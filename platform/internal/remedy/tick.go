@@ -72,8 +72,7 @@ func (d *draft) elapse(r *vigil.Remediation) {
 
 // age skips what has waited too long and lets go of what need not wait.
 func (d *draft) age(r *vigil.Remediation) {
-	hold := d.ask(guard.Lease, d.appeal(*r))
-	if hold != nil && hold.Reason == vigil.BlockStale {
+	if hold := d.tooLate(*r); hold != nil {
 		d.skip(r, hold)
 		return
 	}
@@ -82,6 +81,20 @@ func (d *draft) age(r *vigil.Remediation) {
 		return
 	}
 	d.unblock(r.ID)
+}
+
+// tooLate says why what waits has waited too long, nil if it has not. For a
+// person's answer that is so whatever else holds it: a pause makes no question
+// last longer.
+func (d *draft) tooLate(r vigil.Remediation) *vigil.Hold {
+	if r.State == vigil.AwaitingApproval {
+		return d.ask(guard.Answer, d.appeal(r))
+	}
+	hold := d.ask(guard.Lease, d.appeal(r))
+	if hold == nil || hold.Reason != vigil.BlockStale {
+		return nil
+	}
+	return hold
 }
 
 // unheard is how long a remediation waits for its policy to say that the reason

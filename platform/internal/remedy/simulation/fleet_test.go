@@ -69,6 +69,7 @@ func kinds() []flow.PolicyRow {
 		p.Name, p.Module, p.Select.Selector, p.Target, p.Mode = name, "threshold", "load", "service:{{service}}", mode
 		p.RecoverFor, p.Lookback = d(time.Second), d(30*time.Second)
 		p.Guards.Cooldown, p.Guards.Warmup, p.Guards.MaxAge = d(10*time.Second), d(5*time.Second), d(time.Minute)
+		p.Guards.ApproveWithin = d(8 * time.Second)
 		p.Guards.Backoff = vigil.Backoff{First: d(5 * time.Second), Most: d(20 * time.Second)}
 		p.Guards.Storm.Calm, p.Guards.Storm.Share.N = d(15*time.Second), 50
 		p.Guards.MaxConcurrent.N = 30

@@ -41,6 +41,8 @@ func mutants() []mutant {
 		{freshProof, verify, "case v.ClearAt.IsZero() && settled:", "case v.ClearAt.IsZero():"},
 		{freshProof, verify, "case ev.bad:", "case false:"},
 		{askedFirst, "remedy/plan.go", "if d.mode(f.Policy) == vigil.Suggest {", "if false {"},
+		{inTime, rules, "if r.AskedAt.IsZero() || age <= limit.D() {", "if true {"},
+		{inTime, "remedy/people.go", "if e.Version != 0 && e.Version != r.Version {", "if false {"},
 		{shadowOnly, rules, "if r.Manual || r.Mode == vigil.Auto || r.Mode == vigil.Suggest {", "if true {"},
 		{machineHolds, "remedy/people.go", "vigil.Leased, vigil.Running, vigil.Unknown)", "vigil.Leased, vigil.Running, vigil.Verifying, vigil.Unknown)"},
 		{groupCap, "guard/fleet.go", "!ok || r.Treated < most && r.Treated+r.Waiting < 2*most", "!ok || true"},

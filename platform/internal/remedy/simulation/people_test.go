@@ -30,7 +30,7 @@ func (w *world) people() {
 		if id, ok := w.someID(); ok {
 			w.watch.approved[id] = true // whatever the answer: only agreed ones may go on
 			w.watch.again[id] = true
-			w.command(remedy.Approved{ID: id, By: "ann"})
+			w.command(remedy.Approved{ID: id, By: "ann", Version: []int64{0, 0, 1, 2}[w.rng.IntN(4)]}) // 0: whichever it has
 		}
 	case 6:
 		if id, ok := w.someID(); ok {

@@ -24,6 +24,7 @@ const (
 	freshPlan    = "fresh plan"
 	freshProof   = "healed by fresh samples"
 	askedFirst   = "a person is asked first"
+	inTime       = "approved in time, as it was seen"
 	shadowOnly   = "shadow never acts"
 	machineHolds = "state machine"
 	versions     = "compare and set"
@@ -45,9 +46,16 @@ type watch struct {
 	entries  map[string][]entry         // target → actions entered
 	pauses   map[string]time.Time       // pause → until when, in the world's time, it has to hold
 	approved map[string]bool            // remediations that a person was asked about and agreed to
+	asked    map[string]asked           // and since when they were
 	again    map[string]bool            // and those that a person had started once more
 	stopped  map[string]bool            // remediations whose running action was asked to stop
 	stormy   map[string]bool            // policies that last told of a storm, heard or not
+}
+
+// asked is a question to a person.
+type asked struct {
+	since   time.Time // by the collector's clock
+	version int64
 }
 
 // news is the newest sample that the collector was told of.
@@ -68,7 +76,7 @@ type entry struct {
 func newWatch(w *world) *watch {
 	return &watch{
 		w: w, news: map[string]news{}, fences: map[string]uint64{}, intents: map[uint64]map[string]bool{},
-		entries: map[string][]entry{}, pauses: map[string]time.Time{}, approved: map[string]bool{}, again: map[string]bool{}, stormy: map[string]bool{},
+		entries: map[string][]entry{}, pauses: map[string]time.Time{}, approved: map[string]bool{}, asked: map[string]asked{}, again: map[string]bool{}, stormy: map[string]bool{},
 		stopped: map[string]bool{},
 	}
 }
@@ -102,15 +110,35 @@ func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
 			wa.pauses[p.ID] = wa.w.now.Add(p.Expires.Sub(p.At))
 		}
 	}
+	if e, ok := body.(remedy.Approved); ok {
+		wa.answered(e, out)
+	}
 	for _, r := range out.Change.Remediations {
 		wa.row(r)
 		wa.undone(r, out.Change)
+		if r.State == vigil.AwaitingApproval {
+			wa.asked[r.ID] = asked{wa.w.collector.clock(), r.Version}
+		}
 	}
 	for _, l := range out.Leases {
 		wa.leased(l.Lease)
 	}
 	if vigil.CodeOf(out.Err) == "no_edge" {
 		wa.w.broken(machineHolds, "%T: %v", body, out.Err)
+	}
+}
+
+// answered holds a yes that was taken to what was asked, and when.
+func (wa *watch) answered(e remedy.Approved, out remedy.Effects) {
+	yes := func(rec vigil.AuditRecord) bool {
+		return rec.Object == e.ID && rec.From == string(vigil.AwaitingApproval) && rec.To == string(vigil.Planned)
+	}
+	if !slices.ContainsFunc(out.Change.Audit, yes) {
+		return
+	}
+	q, r := wa.asked[e.ID], wa.w.collector.disk.rows[e.ID]
+	if age := wa.w.collector.clock().Sub(q.since); age > r.Guards.Approval().D() || e.Version != 0 && e.Version != q.version {
+		wa.w.broken(inTime, "%s was asked about at version %d, %s ago, and version %d was approved", e.ID, q.version, age, e.Version)
 	}
 }
 

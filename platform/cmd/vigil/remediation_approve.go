@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+func (c *cli) remediationApprove() *cobra.Command {
+	var yes bool
+	var version int64
+	cmd := &cobra.Command{
+		Use: "approve ID", Short: "Let a remediation that waits for a person go on", Args: cobra.ExactArgs(1),
+		Long: `Let a remediation that waits for a person go on. It shows what would be done and
+asks. Only what was shown is approved: if it changed meanwhile, look at it anew.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			if version == 0 {
+				seen, err := api.Remediation(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				version = seen.Version
+				drawPlan(c.err, seen)
+				if err := c.agree(yes, seen); err != nil {
+					return err
+				}
+			}
+			r, err := api.Approve(cmd.Context(), args[0], version)
+			if err != nil {
+				return err
+			}
+			return c.print(r, func(w io.Writer) { row(w, r.ID, stateOf(r), r.Target) })
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().Int64Var(&version, "version", 0, "approve this `version`, as it was read before, and do not ask")
+	return cmd
+}
+
+// drawPlan says what a remediation would do.
+func drawPlan(w io.Writer, r vigil.Remediation) {
+	fmt.Fprintf(w, "%s on %s, because %s\n", plain(r.ID), plain(r.Target.String()), plain(r.Reason))
+	for i, s := range r.Runbook {
+		mark := " "
+		if i == r.Step {
+			mark = ">"
+		}
+		fmt.Fprintf(w, "%s %d. %s %s (at most %s)\n", mark, i+1, plain(s.Action), plain(string(s.With)), s.Timeout)
+	}
+}
+
+// agree asks whoever types, and takes only a yes for one. What has ended, or waits
+// for nobody, is the server's to refuse.
+func (c *cli) agree(yes bool, r vigil.Remediation) error {
+	if yes || r.State != vigil.AwaitingApproval && r.State != vigil.Unknown {
+		return nil
+	}
+	fmt.Fprint(c.err, "approve it? [y/N] ")
+	line, err := bufio.NewReader(io.LimitReader(c.in, 64)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	fmt.Fprintln(c.err)
+	return vigil.Errorf(vigil.Conflict, "not_approved", "nobody said yes: %s waits as before", r.ID).
+		Hinted("where nobody can be asked: vigil remediation approve %s --yes", r.ID)
+}

@@ -1,0 +1,139 @@
+package remedy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/techmedaddy/vigil/platform/internal/flow"
+	"github.com/techmedaddy/vigil/sdk/vigil"
+)
+
+// asked is a ward in which a person was asked about p.
+func asked(t *testing.T, p *flow.PolicyRow) (*ward, vigil.Remediation) {
+	t.Helper()
+	w := newWard(t)
+	p.Mode = vigil.Suggest
+	w.fire(*p)
+	r := w.led.newest(t, 0)
+	w.want(r.ID, vigil.AwaitingApproval)
+	return w, r
+}
+
+// ache lets time pass in which the trouble goes on.
+func (w *ward) ache(p flow.PolicyRow, d time.Duration) {
+	w.t.Helper()
+	for ; d > 0; d -= time.Minute {
+		w.pass(min(d, time.Minute))
+		w.fire(p)
+	}
+}
+
+func TestApproval_MayTakeLongerThanMaxAgeAndStillStarts(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	w, r := asked(t, &p)
+	w.ache(p, 29*time.Minute)
+	w.want(r.ID, vigil.AwaitingApproval)
+	w.must(w.Approve(t.Context(), r.ID, "ann", r.Version))
+	if w.lease() == nil {
+		t.Error("approved in time, and not started")
+	}
+}
+
+func TestApproval_ExpiresWithItsNumbersWhateverHoldsActionsBack(t *testing.T) {
+	t.Parallel()
+	f := func(name string, within vigil.Duration, hold func(w *ward), restart bool) {
+		t.Helper()
+		p := cpuHigh()
+		p.Guards.ApproveWithin = within
+		w, r := asked(t, &p)
+		hold(w)
+		w.ache(p, within.D())
+		if restart {
+			w.reopen()
+			w.fire(p)
+		}
+		w.want(r.ID, vigil.AwaitingApproval)
+		w.pass(time.Second)
+		w.want(r.ID, vigil.Skipped)
+		got, err := w.Remediation(t.Context(), r.ID)
+		w.must(err)
+		if got.Hold.Reason != vigil.BlockExpired || !strings.Contains(got.Hold.Detail, "approve_within of "+within.String()) {
+			t.Errorf("%s: ended by %+v, want expired with the approve_within of %s", name, got.Hold, within)
+		}
+		err = w.Approve(t.Context(), r.ID, "ann", 0)
+		e := vigil.AsError(err)
+		if e.Kind != vigil.Conflict || e.Code != "approval_expired" || !strings.Contains(e.Hint, "vigil remediation ls") {
+			t.Errorf("%s: late Approve = %v (%s), want approval_expired and what to type", name, err, e.Hint)
+		}
+		if w.lease() != nil {
+			t.Errorf("%s: started after it expired", name)
+		}
+	}
+	f("nothing", secs(1800), func(*ward) {}, false)
+	f("a restart", secs(120), func(*ward) {}, true)
+	f("the kill switch", secs(120), func(w *ward) { w.must(w.SetKillSwitch(t.Context(), flow.KillSwitch{Engaged: true, By: "ann"})) }, false)
+	f("a pause", secs(1800), func(w *ward) {
+		_, err := w.Pause(t.Context(), vigil.Pause{By: "ann", Reason: "drill"}, 0)
+		w.must(err)
+	}, false)
+}
+
+func TestApproval_ThatComesBeforeTheTickIsRefusedAllTheSame(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	p.Guards.ApproveWithin = secs(60)
+	w, r := asked(t, &p)
+	w.clock.add(61 * time.Second) // no tick yet
+	if err := w.Approve(t.Context(), r.ID, "ann", 0); vigil.CodeOf(err) != "approval_expired" {
+		t.Errorf("Approve = %v, want approval_expired", err)
+	}
+	w.want(r.ID, vigil.Skipped)
+}
+
+func TestApproval_OfAnEditedPolicyIsRefused(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	w, r := asked(t, &p)
+	p.Revision++
+	p.Digest = "sha256:newer"
+	w.must(w.Fired(t.Context(), w.firing(p)))
+	err := w.Approve(t.Context(), r.ID, "ann", r.Version)
+	if vigil.CodeOf(err) != "approval_outdated" || !strings.Contains(err.Error(), "under revision 1") {
+		t.Errorf("Approve after an edit = %v, want approval_outdated with the revisions", err)
+	}
+	w.want(r.ID, vigil.Skipped)
+}
+
+func TestApproval_OfAnotherVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	w, r := asked(t, &p)
+	err := w.Approve(t.Context(), r.ID, "ann", r.Version+1)
+	e := vigil.AsError(err)
+	if e.Kind != vigil.Conflict || e.Code != "remediation_changed" || e.Fields["version"] != r.Version {
+		t.Errorf("Approve of another version = %v %v, want remediation_changed", err, e.Fields)
+	}
+	w.want(r.ID, vigil.AwaitingApproval)
+	w.must(w.Approve(t.Context(), r.ID, "ann", r.Version))
+	if err := w.Approve(t.Context(), r.ID, "bob", r.Version); vigil.KindOf(err) != vigil.Conflict {
+		t.Errorf("second Approve = %v, want a conflict", err)
+	}
+	if w.lease() == nil || w.lease() != nil {
+		t.Error("want it to start once")
+	}
+}
+
+func TestApproval_IsNoWayAroundTheGuards(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	w, r := asked(t, &p)
+	_, err := w.Pause(t.Context(), vigil.Pause{By: "bob", Reason: "drill"}, 0)
+	w.must(err)
+	w.must(w.Approve(t.Context(), r.ID, "ann", r.Version))
+	if w.lease() != nil {
+		t.Error("started in a pause")
+	}
+	w.want(r.ID, vigil.Blocked)
+}
