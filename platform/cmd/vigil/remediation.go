@@ -146,6 +146,7 @@ func drawStory(w io.Writer, t told) {
 	}
 	fmt.Fprintln(w)
 	row(w, "remediation", t.ID)
+	drawPreview(w, t.Preview)
 	if len(t.Trace) > 35 {
 		row(w, "trace", t.Trace[3:35])
 	}

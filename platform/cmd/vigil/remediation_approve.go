@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +58,37 @@ func drawPlan(w io.Writer, r vigil.Remediation) {
 			mark = ">"
 		}
 		fmt.Fprintf(w, "%s %d. %s %s (at most %s)\n", mark, i+1, plain(s.Action), plain(string(s.With)), s.Timeout)
+	}
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	drawPreview(columns, r.Preview)
+	_ = columns.Flush() // to the terminal; who cannot see it will not say yes
+}
+
+// drawPreview says how things stand around the target now.
+func drawPreview(w io.Writer, p *vigil.Preview) {
+	if p == nil {
+		return
+	}
+	group := "the group's size is not known yet"
+	if p.Known > 0 {
+		group = fmt.Sprintf("1 of %d known targets of %s; %d bad, %d others in treatment", p.Known, plain(p.Group), p.Bad, p.Treated)
+	}
+	if p.Group != "" {
+		row(w, "group", group)
+	}
+	if p.Budget.N > 0 {
+		row(w, "budget", fmt.Sprintf("%d of %s used", p.Used, p.Budget))
+	}
+	if !p.CooldownEnds.IsZero() {
+		row(w, "cooldown", "until "+p.CooldownEnds.UTC().Format(time.RFC3339))
+	}
+	guards := "nothing would hold it back now"
+	if p.Hold != nil {
+		guards = fmt.Sprintf("%s would hold it back now: %s", p.Hold.Reason, plain(p.Hold.Detail))
+	}
+	row(w, "guards", guards)
+	if !p.AnswerBy.IsZero() {
+		row(w, "answer by", p.AnswerBy.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -37,3 +37,11 @@ func TestApprove_TakesTheVersionThatWasSeen(t *testing.T) {
 	f("", `W/"3"`, 422, "version_invalid", none)
 	f(`{"versoin": 4}`, "", 400, "unknown_field", none)
 }
+
+func TestRemediation_ComesWithItsPreview(t *testing.T) {
+	t.Parallel()
+	got := start(t, newWorld(), nil).do(http.MethodGet, "/api/v1/remediations/rem-1", "")
+	if p, _ := got.m["preview"].(map[string]any); p["known"] != 12.0 {
+		t.Errorf("GET = %s, want a preview of 12 known targets", got.body)
+	}
+}

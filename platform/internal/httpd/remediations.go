@@ -46,7 +46,12 @@ func (s *site) remediations() {
 		if err != nil {
 			return nil, err
 		}
-		return s.await(ctx, p, rem, in.Wait, in.Timeout)
+		out, err := s.await(ctx, p, rem, in.Wait, in.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Preview, err = p.Preview(ctx, in.ID)
+		return out, err
 	})
 	s.decide("remediations.cancel", Approvals.Cancel)
 	bind(s, "remediations.undo", func(t Tenant) Approvals { return t.Approvals }, func(ctx context.Context, r *request, p Approvals, in *idInput) (*answer200[vigil.Remediation], error) {

@@ -83,6 +83,7 @@ type Remediations interface {
 	Remediations(ctx context.Context, f flow.RemediationFilter) ([]vigil.Remediation, error)
 	Request(ctx context.Context, w flow.Wish) (vigil.Remediation, error)
 	Await(ctx context.Context, id string, until func(vigil.Remediation) bool) (vigil.Remediation, error)
+	Preview(ctx context.Context, id string) (*vigil.Preview, error)
 }
 
 // Approvals is a person's word on a remediation that waits. Approve takes the

@@ -249,6 +249,10 @@ func (w *world) Await(ctx context.Context, _ string, until func(vigil.Remediatio
 	}
 }
 
+func (w *world) Preview(context.Context, string) (*vigil.Preview, error) {
+	return &vigil.Preview{Action: "restart-service", Known: 12}, nil
+}
+
 func (w *world) Approve(_ context.Context, _, _ string, version int64) error {
 	w.locked(func() { w.approved = version })
 	w.become(vigil.Planned)

@@ -137,3 +137,35 @@ func TestApproval_IsNoWayAroundTheGuards(t *testing.T) {
 	}
 	w.want(r.ID, vigil.Blocked)
 }
+
+func TestPreview_SaysWhatAPersonShouldKnowAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	p.Mode, p.Guards.Cooldown, p.Guards.Budget = vigil.Suggest, secs(3600), vigil.Rate{N: 3, Per: secs(3600)}
+	w := newWard(t)
+	f := w.firing(p)
+	f.Census = flow.Census{Group: "env=prod", Known: 12, Unhealthy: 1, Silent: 1}
+	w.must(w.Fired(t.Context(), f))
+	r := w.led.newest(t, 0)
+	writes := w.led.applies
+	got, err := w.Preview(t.Context(), r.ID)
+	w.must(err)
+	want := vigil.Preview{
+		Action: "restart-service", Group: "env=prod", Known: 12, Bad: 2, Budget: p.Guards.Budget, AnswerBy: start.Add(30 * time.Minute),
+	}
+	if *got != want {
+		t.Errorf("Preview = %+v, want %+v", *got, want)
+	}
+	w.revoked.Store(true)
+	if got, _ := w.Preview(t.Context(), r.ID); got.Hold == nil || got.Hold.Reason != vigil.BlockDenied {
+		t.Errorf("Preview without a grant is held by %+v, want capability_denied", got.Hold)
+	}
+	if w.led.applies != writes {
+		t.Error("a preview wrote something")
+	}
+	w.want(r.ID, vigil.AwaitingApproval)
+	w.must(w.Deny(t.Context(), r.ID, "ann"))
+	if got, err := w.Preview(t.Context(), r.ID); got != nil || err != nil {
+		t.Errorf("Preview of what is over = %v, %v, want none", got, err)
+	}
+}

@@ -149,14 +149,22 @@ func (h *Healer) step(ctx context.Context, body Body) (State, Effects, error) {
 		if len(out.Missing) == 0 {
 			return next, out, nil
 		}
-		for _, ref := range out.Missing {
-			a, err := h.lookup(ctx, ref)
-			if err != nil {
-				return State{}, Effects{}, err
-			}
-			e.Actions[ref] = a
+		if err := h.lookUp(ctx, &e, out.Missing); err != nil {
+			return State{}, Effects{}, err
 		}
 	}
+}
+
+// lookUp gives an event the actions that it lacks.
+func (h *Healer) lookUp(ctx context.Context, e *Event, missing []string) error {
+	for _, ref := range missing {
+		a, err := h.lookup(ctx, ref)
+		if err != nil {
+			return err
+		}
+		e.Actions[ref] = a
+	}
+	return nil
 }
 
 // lookup keeps the registry's answer, good or bad; a broken registry is an
