@@ -98,16 +98,18 @@ func (c *cli) agree(yes bool, r vigil.Remediation) error {
 	if yes || r.State != vigil.AwaitingApproval && r.State != vigil.Unknown {
 		return nil
 	}
-	fmt.Fprint(c.err, "approve it? [y/N] ")
-	line, err := bufio.NewReader(io.LimitReader(c.in, 64)).ReadString('\n')
+	if err := c.saysYes("approve it?"); err != nil {
+		return vigil.AsError(err).Hinted("where nobody can be asked: vigil remediation approve %s --yes", r.ID)
+	}
+	return nil
+}
+
+// isYes reads one line.
+func isYes(in io.Reader) (bool, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, 64)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
+		return false, fmt.Errorf("read the answer: %w", err)
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return nil
-	}
-	fmt.Fprintln(c.err)
-	return vigil.Errorf(vigil.Conflict, "not_approved", "nobody said yes: %s waits as before", r.ID).
-		Hinted("where nobody can be asked: vigil remediation approve %s --yes", r.ID)
+	word := strings.ToLower(strings.TrimSpace(line))
+	return word == "y" || word == "yes", nil
 }

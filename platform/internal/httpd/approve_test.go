@@ -35,7 +35,7 @@ func TestApprove_TakesTheVersionThatWasSeen(t *testing.T) {
 	f(`{"version": 4}`, `"5"`, 422, "version_invalid", none)
 	f(`{"version": -1}`, "", 422, "version_invalid", none)
 	f("", `W/"3"`, 422, "version_invalid", none)
-	f(`{"versoin": 4}`, "", 400, "unknown_field", none)
+	f(`{"verzion": 4}`, "", 400, "unknown_field", none)
 }
 
 func TestRemediation_ComesWithItsPreview(t *testing.T) {
