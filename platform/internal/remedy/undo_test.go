@@ -101,7 +101,7 @@ func (w *ward) approve(t *testing.T) {
 	t.Helper()
 	for id, r := range w.led.rows {
 		if r.State == vigil.AwaitingApproval {
-			w.must(w.Approve(t.Context(), id, "ann"))
+			w.must(w.Approve(t.Context(), id, "ann", 0))
 			return
 		}
 	}
