@@ -119,6 +119,7 @@ var untyped = map[string]string{
 	"vigil backup --out /backup/vigil-monday.db":  "writes outside of the test's folders; backup.txtar types it",
 	"vigil restore":                               "wants a stopped Vigil; backup.txtar types it",
 	"vigil restore FILE":                          "wants a stopped Vigil; backup.txtar types it",
+	"vigil remediation approve %s":                "wants a remediation that waits; approve.txtar types it",
 	"vigil remediation approve %s --yes":          "wants a remediation that waits; approve.txtar types it",
 	"vigil policy promote %s":                     "wants one that is not in auto; promote.txtar types it",
 	"vigil policy promote %s --yes":               "wants one that is not in auto; promote.txtar types it",
