@@ -34,7 +34,7 @@ func (a *App) openRecall(ctx context.Context, t *tenant, name string) (err error
 
 // read answers guests out of the tenant's history.
 func (t *tenant) read(ctx context.Context, metric string, match func(vigil.Series) bool, from, to time.Time, limit int) ([]vigil.History, error) {
-	found, err := t.history.Named(ctx, metric, match, from, to, limit)
+	found, err := t.history.Samples(ctx, flow.Choice{Metric: metric, Match: match}, from, to, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -153,24 +153,17 @@ func (x *index) all() []uint64 {
 	return slices.Sorted(maps.Keys(x.ids))
 }
 
-// matching returns the series that match accepts, by id.
-func (x *index) matching(match func(vigil.Series) bool) []*series {
+// chosen returns the series of a choice, by id.
+func (x *index) chosen(which flow.Choice) []*series {
 	x.mu.RLock()
-	all := slices.Collect(maps.Values(x.ids))
-	x.mu.RUnlock()
-	all = slices.DeleteFunc(all, func(one *series) bool { return !match(one.meta) })
-	slices.SortFunc(all, func(a, b *series) int { return cmp.Compare(a.id, b.id) })
-	return all
-}
-
-// named returns the series of one metric that match accepts, by id.
-func (x *index) named(metric string, match func(vigil.Series) bool) []*series {
-	x.mu.RLock()
-	all := x.of[metric]
+	all := x.of[which.Metric]
+	if which.Metric == "" {
+		all = slices.Collect(maps.Values(x.ids))
+	}
 	x.mu.RUnlock()
 	var found []*series
 	for _, one := range all {
-		if match(one.meta) {
+		if which.Match(one.meta) {
 			found = append(found, one)
 		}
 	}

@@ -100,6 +100,24 @@ func (s *Store) pages(ctx context.Context, b flow.Block, within flow.PageRef) ([
 // eachSealed yields the chunks of some series, ids ascending, that overlap
 // [lo, hi], in the order in which the log received them. Damaged pages are left out.
 func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint64, lo, hi int64, yield func(page.Chunk) bool) error {
+	more := true
+	want := func(series uint64, first, last int64) bool {
+		_, asked := slices.BinarySearch(ids, series)
+		return asked && first <= hi && last >= lo
+	}
+	return s.eachPage(ctx, blocks, ids, lo, hi, func(dec *page.Decoder, ref flow.PageRef) (bool, error) {
+		err := s.eachChunk(ctx, dec, ref, want, func(c page.Chunk) bool {
+			more = yield(c)
+			return more
+		})
+		return more, err
+	})
+}
+
+// eachPage visits the pages that may hold chunks of some series, ids ascending,
+// within [lo, hi], until a visit wants no more. A visit that met a damaged page
+// does not end it.
+func (s *Store) eachPage(ctx context.Context, blocks []flow.Block, ids []uint64, lo, hi int64, visit func(*page.Decoder, flow.PageRef) (more bool, err error)) error {
 	if len(ids) == 0 || len(blocks) == 0 {
 		return nil
 	}
@@ -109,11 +127,6 @@ func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint6
 	}
 	defer dec.Close()
 	within := flow.PageRef{MinSeries: ids[0], MaxSeries: ids[len(ids)-1], MinTime: lo, MaxTime: hi}
-	more := true
-	want := func(series uint64, first, last int64) bool {
-		_, asked := slices.BinarySearch(ids, series)
-		return asked && first <= hi && last >= lo
-	}
 	for _, b := range blocks {
 		if b.MinTime > hi || b.MaxTime < lo {
 			continue
@@ -126,10 +139,7 @@ func (s *Store) eachSealed(ctx context.Context, blocks []flow.Block, ids []uint6
 			if at, _ := slices.BinarySearch(ids, ref.MinSeries); at == len(ids) || ids[at] > ref.MaxSeries {
 				continue
 			}
-			err := s.eachChunk(ctx, dec, ref, want, func(c page.Chunk) bool {
-				more = yield(c)
-				return more
-			})
+			more, err := visit(dec, ref)
 			if err != nil && vigil.CodeOf(err) != "page_corrupt" {
 				return fmt.Errorf("read block %d: %w", b.ID, err)
 			}

@@ -104,20 +104,14 @@ func (s *Store) latestSealed(ctx context.Context, v *view, since int64, n int) (
 	return points, err
 }
 
-// Samples returns the samples with from ≤ time ≤ to of every series that match
-// accepts, by series id. Series without any are left out. An answer over the
-// limit gives code query_too_expensive.
-func (s *Store) Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]flow.History, error) {
-	return s.samples(ctx, s.index.matching(match), clampNano(from), clampNano(to), s.opts.MaxQuery)
-}
-
-// Named is Samples for the series of one metric, with a limit of its own. What
-// it costs depends on them, not on how many others there are.
-func (s *Store) Named(ctx context.Context, metric string, match func(vigil.Series) bool, from, to time.Time, limit int) ([]flow.History, error) {
-	return s.samples(ctx, s.index.named(metric, match), clampNano(from), clampNano(to), min(limit, s.opts.MaxQuery))
-}
-
-func (s *Store) samples(ctx context.Context, found []*series, lo, hi int64, limit int) ([]flow.History, error) {
+// Samples returns the samples with from ≤ time ≤ to of every chosen series, by
+// series id. Series without any are left out. An answer of more samples than the
+// limit gives code query_too_expensive; 0 is the store's own limit. If a metric
+// is chosen, what it costs depends on its series and not on how many others
+// there are.
+func (s *Store) Samples(ctx context.Context, which flow.Choice, from, to time.Time, limit int) ([]flow.History, error) {
+	found, lo, hi := s.index.chosen(which), clampNano(from), clampNano(to)
+	limit = min(cmp.Or(limit, s.opts.MaxQuery), s.opts.MaxQuery)
 	if len(found) == 0 || lo > hi {
 		return nil, nil
 	}
@@ -217,15 +211,4 @@ func clampNano(t time.Time) int64 {
 		return math.MaxInt64
 	}
 	return t.UnixNano()
-}
-
-// Known returns the description of every series that match accepts, by id,
-// with or without samples.
-func (s *Store) Known(match func(vigil.Series) bool) []vigil.Series {
-	found := s.index.matching(match)
-	out := make([]vigil.Series, len(found))
-	for i, one := range found {
-		out[i] = one.meta
-	}
-	return out
 }

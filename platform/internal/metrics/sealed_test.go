@@ -134,7 +134,7 @@ func TestTidy_DeletesNothingThatSomebodyReads(t *testing.T) {
 
 	got := make(chan []flow.History, 1)
 	go func() {
-		rows, err := s.Samples(context.WithValue(t.Context(), slowly{}, true), all, start.Add(-100*time.Hour), start)
+		rows, err := s.Samples(context.WithValue(t.Context(), slowly{}, true), flow.Choice{Match: all}, start.Add(-100*time.Hour), start, 0)
 		if err != nil {
 			t.Error(err)
 		}

@@ -179,7 +179,7 @@ func all(vigil.Series) bool { return true }
 
 func samples(t testing.TB, s *metrics.Store, from, to time.Duration) map[string]map[time.Duration]float64 {
 	t.Helper()
-	got, err := s.Samples(t.Context(), all, start.Add(from), start.Add(to))
+	got, err := s.Samples(t.Context(), flow.Choice{Match: all}, start.Add(from), start.Add(to), 0)
 	if err != nil {
 		t.Fatalf("Samples: %v", err)
 	}
@@ -447,7 +447,7 @@ func TestSamples_RefusesTooLargeAnswers(t *testing.T) {
 		appendAll(t, s, batch(t, s, 0, in{"a", time.Duration(i), 1}))
 	}
 	for _, from := range []time.Time{start, {}} {
-		if _, err := s.Samples(t.Context(), all, from, start.Add(time.Hour)); vigil.CodeOf(err) != "query_too_expensive" {
+		if _, err := s.Samples(t.Context(), flow.Choice{Match: all}, from, start.Add(time.Hour), 0); vigil.CodeOf(err) != "query_too_expensive" {
 			t.Errorf("Samples from %v = %v, want query_too_expensive", from, err)
 		}
 	}
@@ -459,7 +459,7 @@ func TestSamples_SurvivesAbsurdRanges(t *testing.T) {
 	appendAll(t, s, batch(t, s, 0, in{"a", 0, 1}))
 	f := func(from, to time.Time, want int) {
 		t.Helper()
-		got, err := s.Samples(t.Context(), all, from, to)
+		got, err := s.Samples(t.Context(), flow.Choice{Match: all}, from, to, 0)
 		if err != nil || len(got) != want {
 			t.Errorf("Samples(%v, %v) = %d series, %v, want %d", from, to, len(got), err, want)
 		}

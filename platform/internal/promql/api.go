@@ -55,7 +55,7 @@ func (a *API) Answer(ctx context.Context, endpoint, label string, values url.Val
 		"query":           a.query,
 		"query_range":     a.queryRange,
 		"labels":          a.labels,
-		"label_values":    func(_ context.Context, p params) (reply, error) { return a.labelValues(label, p) },
+		"label_values":    func(ctx context.Context, p params) (reply, error) { return a.labelValues(ctx, label, p) },
 		"series":          a.series,
 		"metadata":        fixed(`{}`),
 		"rules":           fixed(`{"groups":[]}`), // Vigil judges by policies
@@ -64,7 +64,7 @@ func (a *API) Answer(ctx context.Context, endpoint, label string, values url.Val
 		"buildinfo":       a.buildInfo,
 	}[endpoint]
 	if answer == nil {
-		return failure(fault{http.StatusNotFound, "not_found", "this endpoint is not served"})
+		return failure(fault{http.StatusNotFound, "not_found", "not_found", "this endpoint is not served"})
 	}
 	said, err := answer(ctx, params{values, a.o.Now()})
 	if err != nil {
@@ -101,10 +101,11 @@ func fixed(data string) func(context.Context, params) (reply, error) {
 	return func(context.Context, params) (reply, error) { return reply{data: []byte(data)}, nil }
 }
 
-// fault is an error in the API's words.
+// fault is an error in the API's words, with the code that Vigil has for it.
 type fault struct {
 	status int
 	kind   string
+	code   string
 	says   string
 }
 
@@ -112,13 +113,21 @@ type fault struct {
 func (f fault) Error() string { return f.says }
 
 func badData(format string, args ...any) error {
-	return fault{http.StatusBadRequest, "bad_data", fmt.Sprintf(format, args...)}
+	return fault{http.StatusBadRequest, "bad_data", "parameter_invalid", fmt.Sprintf(format, args...)}
+}
+
+// codeExpensive is Vigil's word for what would cost too much.
+const codeExpensive = "query_too_expensive"
+
+// tooExpensive is for what can be seen to cost too much.
+func tooExpensive(format string, args ...any) error {
+	return fault{http.StatusUnprocessableEntity, "execution", codeExpensive, fmt.Sprintf("query_too_expensive: "+format, args...)}
 }
 
 // failure is the answer of an error.
 func failure(err error) (int, []byte) {
 	f := faultOf(err)
-	body, _ := json.Marshal(map[string]string{"status": "error", "errorType": f.kind, "error": f.says}) // strings, cannot fail
+	body, _ := json.Marshal(map[string]string{"status": "error", "errorType": f.kind, "error": f.says, "code": f.code}) // strings, cannot fail
 	return f.status, body
 }
 
@@ -132,14 +141,14 @@ func faultOf(err error) fault {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
-		return fault{http.StatusServiceUnavailable, "timeout", "the query took too long; ask for fewer series or a shorter range"}
+		return fault{http.StatusServiceUnavailable, "timeout", "query_timeout", "the query took too long; ask for fewer series or a shorter range"}
 	case errors.As(err, &canceled), errors.Is(err, context.Canceled):
-		return fault{http.StatusServiceUnavailable, "canceled", "the query was canceled"}
+		return fault{http.StatusServiceUnavailable, "canceled", "query_canceled", "the query was canceled"}
 	case isTooExpensive(err):
-		return fault{http.StatusUnprocessableEntity, "execution", "query_too_expensive: the query would read too many samples; ask for fewer series or a shorter range"}
+		return fault{http.StatusUnprocessableEntity, "execution", codeExpensive, "query_too_expensive: the query would read too many samples; ask for fewer series or a shorter range"}
 	}
 	if e, ours := errors.AsType[*vigil.Error](err); ours && e.Kind == vigil.Internal {
-		return fault{http.StatusInternalServerError, "internal", "the stored samples cannot be read"}
+		return fault{http.StatusInternalServerError, "internal", "storage_failed", "the stored samples cannot be read"}
 	}
-	return fault{http.StatusUnprocessableEntity, "execution", err.Error()}
+	return fault{http.StatusUnprocessableEntity, "execution", "query_failed", err.Error()}
 }

@@ -78,16 +78,14 @@ func refusal(err error) error {
 	if e, ok := errors.AsType[*vigil.Error](err); ok && e.Kind == vigil.Internal {
 		return fmt.Errorf("evaluate query: %w", err)
 	}
-	kind, code := vigil.Invalid, "query_failed"
-	switch {
-	case f.kind == "timeout":
-		kind, code = vigil.Timeout, "query_timeout"
-	case f.kind == "canceled":
-		kind, code = vigil.Unavailable, "query_canceled"
-	case isTooExpensive(err):
-		code = "query_too_expensive"
+	kind := vigil.Invalid
+	switch f.kind {
+	case "timeout":
+		kind = vigil.Timeout
+	case "canceled":
+		kind = vigil.Unavailable
 	}
-	return vigil.Errorf(kind, code, "query: %.512s", f.says)
+	return vigil.Errorf(kind, f.code, "query: %.512s", f.says)
 }
 
 func isTooExpensive(err error) bool {

@@ -76,18 +76,20 @@ func TestForm_SaysWhatAnExpressionGives(t *testing.T) {
 // shelf is a history of a few series, in memory.
 type shelf []flow.History
 
-func (s shelf) Samples(_ context.Context, match func(vigil.Series) bool, from, to time.Time) (out []flow.History, _ error) {
+func (s shelf) Samples(_ context.Context, which flow.Choice, from, to time.Time, _ int) (out []flow.History, _ error) {
 	for _, h := range s {
 		lo, _ := slices.BinarySearch(h.Times, from.UnixNano())
 		hi, _ := slices.BinarySearch(h.Times, to.UnixNano()+1)
-		if match(h.Meta) && lo < hi {
+		if which.Accepts(h.Meta) && lo < hi {
 			out = append(out, flow.History{Meta: h.Meta, Times: slices.Clone(h.Times[lo:hi]), Values: slices.Clone(h.Values[lo:hi])})
 		}
 	}
 	return out, nil
 }
 
-func (s shelf) Known(func(vigil.Series) bool) []vigil.Series { return nil }
+func (s shelf) Known(context.Context, flow.Choice, time.Time, time.Time) ([]vigil.Series, error) {
+	return nil, nil
+}
 
 // counter grows by each second over the five minutes before noon, with a sample
 // each ten seconds; the last of them is so long before noon.

@@ -38,7 +38,7 @@ func NewEngine(l Limits, log *slog.Logger, experimental bool) *prom.Engine {
 		MaxSamples:               l.Samples,
 		Timeout:                  l.Timeout,
 		LookbackDelta:            lookback,
-		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+		NoStepSubqueryIntervalFn: func(int64) int64 { return defaultStep.Milliseconds() },
 		EnableAtModifier:         true,
 		EnableNegativeOffset:     true,
 		EnableDelayedNameRemoval: experimental, // its test scripts expect that of it

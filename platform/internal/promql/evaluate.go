@@ -2,6 +2,8 @@ package promql
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	prom "github.com/prometheus/prometheus/promql"
@@ -16,7 +18,7 @@ func (a *API) query(ctx context.Context, p params) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return a.evaluate(ctx, p, func(q Queryable, o prom.QueryOpts, text string) (prom.Query, error) {
+	return a.evaluate(ctx, p, 0, func(q Queryable, o prom.QueryOpts, text string) (prom.Query, error) {
 		return a.engine.NewInstantQuery(ctx, q, o, text, at)
 	})
 }
@@ -41,17 +43,17 @@ func (a *API) queryRange(ctx context.Context, p params) (reply, error) {
 	case step <= 0:
 		return reply{}, badData("step is required and must be positive")
 	case end.Sub(start)/step > maxPoints:
-		return reply{}, badData("exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)", maxPoints)
+		return reply{}, fault{http.StatusBadRequest, "bad_data", codeExpensive, fmt.Sprintf("exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)", maxPoints)} // as Prometheus says it
 	}
-	return a.evaluate(ctx, p, func(q Queryable, o prom.QueryOpts, text string) (prom.Query, error) {
+	return a.evaluate(ctx, p, end.Sub(start), func(q Queryable, o prom.QueryOpts, text string) (prom.Query, error) {
 		return a.engine.NewRangeQuery(ctx, q, o, text, start, end, step)
 	})
 }
 
 // evaluate runs the query of a request when it is its turn.
-func (a *API) evaluate(ctx context.Context, p params, prepare func(Queryable, prom.QueryOpts, string) (prom.Query, error)) (reply, error) {
+func (a *API) evaluate(ctx context.Context, p params, span time.Duration, prepare func(Queryable, prom.QueryOpts, string) (prom.Query, error)) (reply, error) {
 	text := p.Get("query")
-	if err := a.checkQuery(text); err != nil {
+	if err := a.checkQuery(text, span); err != nil {
 		return reply{}, err
 	}
 	limit, err := p.limit()
@@ -66,14 +68,11 @@ func (a *API) evaluate(ctx context.Context, p params, prepare func(Queryable, pr
 	if err != nil {
 		return reply{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(timeout, a.o.Limits.Timeout))
-	defer cancel()
-	select {
-	case a.running <- struct{}{}:
-		defer func() { <-a.running }()
-	case <-ctx.Done():
-		return reply{}, ctx.Err()
+	ctx, done, err := a.turn(ctx, timeout)
+	if err != nil {
+		return reply{}, err
 	}
+	defer done()
 	query, err := prepare(Queryable{History: a.o.History, Samples: a.o.Limits.Samples}, prom.NewPrometheusQueryOpts(false, back, nil), text)
 	if err != nil {
 		return reply{}, badData("invalid parameter %q: %v", "query", err)
@@ -93,6 +92,19 @@ func (a *API) evaluate(ctx context.Context, p params, prepare func(Queryable, pr
 	return said, err
 }
 
+// turn waits until a request may read, and bounds how long all of that takes.
+// The request ends with done.
+func (a *API) turn(ctx context.Context, timeout time.Duration) (_ context.Context, done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(timeout, a.o.Limits.Timeout))
+	select {
+	case a.running <- struct{}{}:
+		return ctx, func() { <-a.running; cancel() }, nil
+	case <-ctx.Done():
+		defer cancel()
+		return nil, nil, ctx.Err()
+	}
+}
+
 // maxRemarks bounds the warnings and the infos of an answer, as in Prometheus.
 const maxRemarks = 10
 
@@ -110,13 +122,15 @@ func firstOf(v parser.Value, limit int) (kept parser.Value, cut bool) {
 	return v, false
 }
 
-// checkQuery refuses what is absurd before it costs anything.
-func (a *API) checkQuery(text string) error {
+// checkQuery refuses what is absurd before it costs anything. span is between
+// the first and the last evaluation.
+func (a *API) checkQuery(text string, span time.Duration) error {
 	if len(text) > a.o.Limits.Bytes {
-		return badData("invalid parameter %q: it is longer than %d bytes", "query", a.o.Limits.Bytes)
+		return tooExpensive("invalid parameter %q: it is longer than %d bytes", "query", a.o.Limits.Bytes)
 	}
-	if _, err := a.parser.ParseExpr(text); err != nil {
+	expr, err := a.parser.ParseExpr(text)
+	if err != nil {
 		return badData("invalid parameter %q: %v", "query", err)
 	}
-	return nil
+	return affordable(expr, span)
 }

@@ -28,6 +28,9 @@ func (a *API) Form(text string) (flow.QueryForm, error) {
 	if t := expr.Type(); t != parser.ValueTypeVector && t != parser.ValueTypeScalar {
 		return flow.QueryForm{}, unfit(int(expr.PositionRange().Start), "is of type %s; want an instant vector or a scalar, as rate() gives of a range", parser.DocumentedType(t))
 	}
+	if err := affordable(expr, 0); err != nil {
+		return flow.QueryForm{}, unfit(int(expr.PositionRange().Start), "costs too much: %v", err)
+	}
 	reach, present := reachOf(expr)
 	if !present {
 		return flow.QueryForm{}, unfit(int(expr.PositionRange().Start), "selects no series of the present; at least one selector must have neither offset nor @")

@@ -12,7 +12,6 @@ import (
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/platform/internal/metrics"
 	"github.com/techmedaddy/vigil/platform/internal/promql"
-	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
 // counted is a store that counts the samples it gives away.
@@ -21,8 +20,8 @@ type counted struct {
 	given int
 }
 
-func (c *counted) Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]flow.History, error) {
-	found, err := c.Store.Samples(ctx, match, from, to)
+func (c *counted) Samples(ctx context.Context, which flow.Choice, from, to time.Time, limit int) ([]flow.History, error) {
+	found, err := c.Store.Samples(ctx, which, from, to, limit)
 	for _, h := range found {
 		c.given += len(h.Times)
 	}
@@ -49,6 +48,44 @@ func TestAnswer_CountsTheSamplesOfAllSelectorsTogether(t *testing.T) {
 	}
 	f(3, http.StatusOK, 3000)
 	f(500, http.StatusUnprocessableEntity, 4000)
+}
+
+// TestAnswer_RefusesQueriesOfDeath: of these the engine, left alone, makes room
+// for billions of steps, or strings of exponential length, and ends the process.
+func TestAnswer_RefusesQueriesOfDeath(t *testing.T) {
+	t.Parallel()
+	a := api(t, history(t, 1, time.Minute), promql.Limits{})
+	f := func(query string, status int) {
+		t.Helper()
+		got, body := a.Answer(t.Context(), "query", "", url.Values{"query": {query}})
+		if got != status || status == http.StatusUnprocessableEntity && !strings.Contains(string(body), `"code":"query_too_expensive"`) {
+			t.Errorf("%.80s = %d %.200s, want %d", query, got, body, status)
+		}
+		if _, err := a.Form("count(gauge_0) + count(" + query + ")"); (err != nil) != (status != http.StatusOK) {
+			t.Errorf("%.80s as a policy's: %v", query, err)
+		}
+	}
+	const no, yes = http.StatusUnprocessableEntity, http.StatusOK
+	f("sum_over_time(vector(1)[30d:1m])", yes)
+	f("max_over_time(sum_over_time(vector(1)[1h:1m])[1d:1m])", yes)
+	f("sum_over_time(vector(1)[1y:1ms])", no)
+	f("sum_over_time(vector(1)[290y:])", no)
+	f("sum_over_time(sum_over_time(vector(1)[1m:1s])[20d:1m])", no) // all of the days by the second
+	f("sum_over_time("+strings.Repeat("sum_over_time(", 40)+"vector(1)"+strings.Repeat("[290y:290y])", 41), yes)
+	double := func(n int) string {
+		return strings.Repeat("label_replace(", n) + "gauge_0" + strings.Repeat(`, "host", "$1$1", "host", "(.*)")`, n)
+	}
+	f(double(5), yes)
+	f(double(40), no)
+	f(`label_join(gauge_0, "to", "-", "host", "env", "az")`, yes)
+	f(`label_join(gauge_0, "to", ""`+strings.Repeat(`, "host"`, 33)+")", no)
+	f(`label_replace(gauge_0, "to", "`+strings.Repeat("x", 2000)+`", "", "")`, no)
+	f("label_replace(label_replace("+double(5)+`, "a", "$1", "host", "(.*)"), "b", "$1", "a", "(.*)")`, yes)
+
+	values := url.Values{"query": {"sum_over_time(vector(1)[1m:1ms])"}, "start": {"1740000000"}, "end": {"1772366400"}, "step": {"1d"}}
+	if got, body := a.Answer(t.Context(), "query_range", "", values); got != no {
+		t.Errorf("a year by the millisecond = %d %.200s, want %d", got, body, no)
+	}
 }
 
 // TestAnswer_BoundsTheSelectorsOfARequest: a body has room for a hundred

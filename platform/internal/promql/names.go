@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
@@ -20,42 +21,61 @@ import (
 const maxSelectors = 64
 
 // known returns the series that any of the request's match[] selects, all of
-// them without one. A range of time is not looked at: what is known is in the
-// index.
-func (a *API) known(p params, required bool) ([]vigil.Series, error) {
-	for _, name := range []string{"start", "end"} {
-		if _, err := p.instant(name, time.Time{}); err != nil {
-			return nil, err
-		}
+// them without one, and that were heard of between its start and its end.
+func (a *API) known(ctx context.Context, p params, required bool) ([]vigil.Series, error) {
+	start, err := p.instant("start", time.Time{})
+	if err != nil {
+		return nil, err
 	}
-	selectors := p.Values["match[]"]
+	end, err := p.instant("end", time.Unix(1<<40, 0))
+	if err != nil {
+		return nil, err
+	}
+	which, err := a.selected(p.Values["match[]"], required)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := a.turn(ctx, a.o.Limits.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return a.o.History.Known(ctx, which, start, end)
+}
+
+// selected is what any of some selectors selects, everything without one.
+func (a *API) selected(selectors []string, required bool) (flow.Choice, error) {
+	var none flow.Choice
 	switch {
 	case len(selectors) == 0 && required:
-		return nil, badData("no match[] parameter provided")
+		return none, badData("no match[] parameter provided")
 	case len(selectors) > maxSelectors:
-		return nil, badData("invalid parameter %q: there are more than %d of them", "match[]", maxSelectors)
+		return none, badData("invalid parameter %q: there are more than %d of them", "match[]", maxSelectors)
 	}
-	var any []func(vigil.Series) bool
+	var any []flow.Choice
 	for _, text := range selectors {
 		if len(text) > maxSelector {
-			return nil, badData("invalid parameter %q: it is longer than %d bytes", "match[]", maxSelector)
+			return none, badData("invalid parameter %q: it is longer than %d bytes", "match[]", maxSelector)
 		}
 		matchers, err := a.parser.ParseMetricSelector(text)
 		if err != nil {
-			return nil, badData("invalid parameter %q: %v", "match[]", err)
+			return none, badData("invalid parameter %q: %v", "match[]", err)
 		}
 		if !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches("") }) {
-			return nil, badData("invalid parameter %q: it must have a matcher that does not match the empty string", "match[]")
+			return none, badData("invalid parameter %q: it must have a matcher that does not match the empty string", "match[]")
 		}
-		any = append(any, matching(matchers))
+		any = append(any, choice(matchers))
 	}
-	return a.o.History.Known(func(s vigil.Series) bool {
-		return len(any) == 0 || slices.ContainsFunc(any, func(match func(vigil.Series) bool) bool { return match(s) })
-	}), nil
+	if len(any) == 1 {
+		return any[0], nil
+	}
+	return flow.Choice{Match: func(s vigil.Series) bool {
+		return len(any) == 0 || slices.ContainsFunc(any, func(c flow.Choice) bool { return c.Accepts(s) })
+	}}, nil
 }
 
-func (a *API) labels(_ context.Context, p params) (reply, error) {
-	return a.names(p, func(s vigil.Series, seen map[string]bool) {
+func (a *API) labels(ctx context.Context, p params) (reply, error) {
+	return a.names(ctx, p, func(s vigil.Series, seen map[string]bool) {
 		seen[model.MetricNameLabel] = true
 		for k := range s.Labels {
 			seen[k] = true
@@ -63,14 +83,14 @@ func (a *API) labels(_ context.Context, p params) (reply, error) {
 	})
 }
 
-func (a *API) labelValues(label string, p params) (reply, error) {
+func (a *API) labelValues(ctx context.Context, label string, p params) (reply, error) {
 	if strings.HasPrefix(label, "U__") { // how readers spell a name that no path can hold
 		label = model.UnescapeName(label, model.ValueEncodingEscaping)
 	}
 	if len(label) > maxSelector || !model.UTF8Validation.IsValidLabelName(label) {
 		return reply{}, badData("invalid label name")
 	}
-	return a.names(p, func(s vigil.Series, seen map[string]bool) {
+	return a.names(ctx, p, func(s vigil.Series, seen map[string]bool) {
 		if v := s.Get(label); v != "" {
 			seen[v] = true
 		}
@@ -78,12 +98,12 @@ func (a *API) labelValues(label string, p params) (reply, error) {
 }
 
 // names answers a sorted list of what note finds in the series.
-func (a *API) names(p params, note func(vigil.Series, map[string]bool)) (reply, error) {
+func (a *API) names(ctx context.Context, p params, note func(vigil.Series, map[string]bool)) (reply, error) {
 	limit, err := p.limit()
 	if err != nil {
 		return reply{}, err
 	}
-	known, err := a.known(p, false)
+	known, err := a.known(ctx, p, false)
 	if err != nil {
 		return reply{}, err
 	}
@@ -100,12 +120,12 @@ func (a *API) names(p params, note func(vigil.Series, map[string]bool)) (reply, 
 	return said, err
 }
 
-func (a *API) series(_ context.Context, p params) (reply, error) {
+func (a *API) series(ctx context.Context, p params) (reply, error) {
 	limit, err := p.limit()
 	if err != nil {
 		return reply{}, err
 	}
-	known, err := a.known(p, true)
+	known, err := a.known(ctx, p, true)
 	if err != nil {
 		return reply{}, err
 	}

@@ -19,10 +19,11 @@ import (
 )
 
 // History is the stored samples of one tenant. Samples answers in order of
-// series id, times ascending; Known names series with or without samples.
+// series id, times ascending; Known names the
+// series that were heard of within a range of time.
 type History interface {
-	Samples(ctx context.Context, match func(vigil.Series) bool, from, to time.Time) ([]flow.History, error)
-	Known(match func(vigil.Series) bool) []vigil.Series
+	Samples(ctx context.Context, which flow.Choice, from, to time.Time, limit int) ([]flow.History, error)
+	Known(ctx context.Context, which flow.Choice, from, to time.Time) ([]vigil.Series, error)
 }
 
 // Queryable shows History to the engine.
@@ -61,7 +62,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	if present {
 		until = until.Add(ahead)
 	}
-	found, err := q.history.Samples(ctx, matching(matchers), time.UnixMilli(from), until)
+	found, err := q.history.Samples(ctx, choice(matchers), time.UnixMilli(from), until, q.left())
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
@@ -92,33 +93,42 @@ func (q *querier) refusal(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// matching is the test that all matchers together stand for.
-func matching(matchers []*labels.Matcher) func(vigil.Series) bool {
-	s := &Selector{matchers: matchers}
-	return s.Matches
+// left is how many samples may be read still, 0 for any number. One more than
+// that is what refusal refuses.
+func (q *querier) left() int {
+	if q.limit == 0 {
+		return 0
+	}
+	return q.limit - q.read + 1
 }
 
 // LabelValues implements storage.Querier.
-func (q *querier) LabelValues(_ context.Context, name string, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+func (q *querier) LabelValues(ctx context.Context, name string, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	known, err := q.known(ctx, matchers)
 	seen := map[string]bool{}
-	for _, s := range q.history.Known(matching(matchers)) {
+	for _, s := range known {
 		if v := s.Get(name); v != "" {
 			seen[v] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(seen)), nil, nil
+	return slices.Sorted(maps.Keys(seen)), nil, err
 }
 
 // LabelNames implements storage.Querier.
-func (q *querier) LabelNames(_ context.Context, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	known, err := q.known(ctx, matchers)
 	seen := map[string]bool{}
-	for _, s := range q.history.Known(matching(matchers)) {
+	for _, s := range known {
 		seen[model.MetricNameLabel] = true
 		for k := range s.Labels {
 			seen[k] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(seen)), nil, nil
+	return slices.Sorted(maps.Keys(seen)), nil, err
+}
+
+func (q *querier) known(ctx context.Context, matchers []*labels.Matcher) ([]vigil.Series, error) {
+	return q.history.Known(ctx, choice(matchers), time.UnixMilli(q.mint), time.UnixMilli(q.maxt).Add(time.Millisecond-1))
 }
 
 // Close implements storage.Querier.

@@ -195,7 +195,7 @@ func (c *campaign) byStore(ctx context.Context, path string, v *verdict) (have m
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Samples(ctx, func(vigil.Series) bool { return true }, time.Unix(0, 0), time.Unix(1<<33, 0))
+	found, err := s.Samples(ctx, flow.Choice{Match: func(vigil.Series) bool { return true }}, time.Unix(0, 0), time.Unix(1<<33, 0), 0)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func (w *tenant) revoke() {
 }
 
 func (w *tenant) read(ctx context.Context, metric string, match func(vigil.Series) bool, from, to time.Time, limit int) ([]vigil.History, error) {
-	found, err := w.store.Named(ctx, metric, match, from, to, limit)
+	found, err := w.store.Samples(ctx, flow.Choice{Metric: metric, Match: match}, from, to, limit)
 	out := make([]vigil.History, len(found))
 	for i, h := range found {
 		out[i] = vigil.History{Series: h.Meta, Times: h.Times, Values: h.Values}
