@@ -140,6 +140,18 @@ func (c *Client) Policy(ctx context.Context, name string) (AppliedPolicy, error)
 	return one[AppliedPolicy](ctx, c, http.MethodGet, at(policiesPath, name), nil)
 }
 
+// PolicyStats tells what became of a policy's episodes that fired since so long
+// ago, of all that are kept for 0.
+func (c *Client) PolicyStats(ctx context.Context, name string, since time.Duration) (vigil.PolicyStats, error) {
+	q := url.Values{}
+	if since > 0 {
+		q.Set("since", vigil.Duration(since).String())
+	}
+	var s vigil.PolicyStats
+	_, err := c.call(ctx, ask{method: http.MethodGet, path: at(policiesPath, name) + "/stats", query: q}, nil, &s)
+	return s, err
+}
+
 // ApplyPolicy applies a policy document, JSON or YAML as media says
 // (application/json, application/yaml), under the name it carries.
 func (c *Client) ApplyPolicy(ctx context.Context, name, media string, doc []byte) (p AppliedPolicy, created bool, err error) {

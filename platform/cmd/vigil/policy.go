@@ -20,7 +20,7 @@ const maxPolicy = 1 << 20
 
 func (c *cli) policy() *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Apply, list and change policies", Args: onlyCommands, RunE: help}
-	cmd.AddCommand(c.policyApply(), c.policyList(), c.policyShow(), c.policyMode(), c.policyPromote(), c.policyRemove())
+	cmd.AddCommand(c.policyApply(), c.policyList(), c.policyShow(), c.policyMode(), c.policyStats(), c.policyPromote(), c.policyRemove())
 	return cmd
 }
 

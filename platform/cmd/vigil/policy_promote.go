@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -10,12 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/techmedaddy/vigil/sdk/client"
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
-
-// maxEvidence is how many of the newest episodes and remediations are weighed.
-const maxEvidence = 1000
 
 func (c *cli) policyPromote() *cobra.Command {
 	var yes bool
@@ -42,11 +37,11 @@ vigil policy mode NAME MODE.`,
 			if err != nil {
 				return err
 			}
-			found, err := weigh(cmd.Context(), api, p.Name)
+			found, err := api.PolicyStats(cmd.Context(), p.Name, 0)
 			if err != nil {
 				return err
 			}
-			found.say(c.err, p.Mode)
+			sayEvidence(c.err, found, p.Mode)
 			if !yes {
 				if err := c.saysYes(fmt.Sprintf("promote %s from %s to %s?", p.Name, p.Mode, next)); err != nil {
 					return vigil.AsError(err).Hinted("where nobody can be asked: vigil policy promote %s --yes", p.Name)
@@ -82,57 +77,10 @@ func promoted(p vigil.Policy, to vigil.Mode, stopped []vigil.Breaker) (vigil.Mod
 	return next, p.Check()
 }
 
-// evidence is what became of the newest episodes that a policy fired for.
-type evidence struct {
-	fired, alone int       // episodes; of those, ended and nobody acted: an action would have been needless
-	acted        int       // remediations that acted
-	healed, not  int       // of those
-	since        time.Time // the oldest of all
-}
-
-// weigh gathers the evidence on a policy.
-func weigh(ctx context.Context, api *client.Client, policy string) (evidence, error) {
-	var e evidence
-	rems, err := api.Remediations(ctx, client.Filter{Policy: policy, Limit: maxEvidence})
-	if err != nil {
-		return e, err
-	}
-	treated := map[string]bool{}
-	for _, r := range rems {
-		if !slices.ContainsFunc(r.Attempts, func(a vigil.Attempt) bool { return !a.StartedAt.IsZero() }) {
-			continue
-		}
-		treated[r.Episode] = true
-		e.acted++
-		switch {
-		case r.State == vigil.Healed:
-			e.healed++
-		case r.State.Final():
-			e.not++
-		}
-	}
-	eps, err := api.Episodes(ctx, maxEvidence)
-	if err != nil {
-		return e, err
-	}
-	for _, ep := range eps {
-		if ep.Policy != policy || ep.FiredAt.IsZero() {
-			continue
-		}
-		e.fired++
-		if !ep.EndedAt.IsZero() && !treated[ep.ID] {
-			e.alone++
-		}
-		if e.since.IsZero() || ep.FiredAt.Before(e.since) {
-			e.since = ep.FiredAt
-		}
-	}
-	return e, nil
-}
-
-// say tells the evidence in a few lines.
-func (e evidence) say(w io.Writer, mode vigil.Mode) {
-	if e.fired == 0 {
+// sayEvidence tells what a policy did so far in a few lines.
+func sayEvidence(w io.Writer, s vigil.PolicyStats, mode vigil.Mode) {
+	fired := s.Treated.Episodes + s.LeftAlone.Episodes
+	if fired == 0 {
 		fmt.Fprintln(w, "no evidence: it has not fired yet")
 		return
 	}
@@ -140,9 +88,9 @@ func (e evidence) say(w io.Writer, mode vigil.Mode) {
 	if mode == vigil.Shadow {
 		did = "would have acted"
 	}
-	fmt.Fprintf(w, "it %s %s since %s\n", did, times(e.fired), e.since.UTC().Format(time.RFC3339))
-	fmt.Fprintf(w, "  %s it was over and nothing had been done: an action would have been needless\n", times(e.alone))
-	fmt.Fprintf(w, "  %s it acted: %d healed, %d did not\n", times(e.acted), e.healed, e.not)
+	fmt.Fprintf(w, "it %s %s since %s\n", did, times(fired), s.Since.UTC().Format(time.RFC3339))
+	fmt.Fprintf(w, "  %s it was over and nothing had been done: an action would have been needless\n", times(s.LeftAlone.Recovered))
+	fmt.Fprintf(w, "  %s it acted: %d healed, %d did not\n", times(s.Healed+s.Failed+s.Unclear), s.Healed, s.Failed+s.Unclear)
 }
 
 func times(n int) string {

@@ -43,7 +43,7 @@ func (a *App) startCollector(ctx context.Context, door net.Listener) (err error)
 			if name != defaultTenant {
 				return httpd.Tenant{}, false
 			}
-			return a.home.serves(), true
+			return a.home.serves(a.o.Now), true
 		},
 		Hosts:   a.hosts(),
 		YAML:    func(doc []byte) ([]byte, error) { return config.PolicyJSON("policy", doc) },

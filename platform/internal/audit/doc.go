@@ -13,7 +13,8 @@
 //
 // Story turns one remediation into a sentence and a timeline with durations, and
 // Report into a post-mortem, for people; Explain says why an episode was, or was
-// not, acted on.
+// not, acted on. Learn says of what use a policy's
+// actions were, beside what became of trouble that was left alone.
 //
 // It promises that equal records have equal links on every machine and in every
 // later version of the same algorithm, and that a log whose key or tail is

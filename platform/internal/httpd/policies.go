@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/techmedaddy/vigil/platform/internal/flow"
 	"github.com/techmedaddy/vigil/sdk/vigil"
@@ -16,6 +17,23 @@ type nameInput struct {
 	Name string `path:"name"`
 }
 
+type statsInput struct {
+	Name  string `path:"name"`
+	Since string `query:"since" doc:"only episodes that fired since so long ago, such as 12h or 30d; all that are kept without"`
+}
+
+// from is the time that since means.
+func (in *statsInput) from(now time.Time) (time.Time, error) {
+	if in.Since == "" {
+		return time.Time{}, nil
+	}
+	var ago vigil.Duration
+	if err := ago.UnmarshalText([]byte(in.Since)); err != nil || ago <= 0 {
+		return time.Time{}, vigil.Errorf(vigil.Invalid, "parameter_invalid", "since: want a time such as 12h or 30d, not %.40q", in.Since).With("field", "since")
+	}
+	return now.Add(-ago.D()), nil
+}
+
 // policies binds the applied policies.
 func (s *site) policies() {
 	bind(s, "policies.list", partPolicies, func(ctx context.Context, _ *request, p Policies, _ *none) (*answer200[items[flow.PolicyRow]], error) {
@@ -25,6 +43,15 @@ func (s *site) policies() {
 	bind(s, "policies.get", partPolicies, func(ctx context.Context, _ *request, p Policies, in *nameInput) (*answer200[flow.PolicyRow], error) {
 		row, err := p.Get(ctx, in.Name)
 		return &answer200[flow.PolicyRow]{Body: row}, err
+	})
+	partEffects := func(t Tenant) Effects { return t.Effects }
+	bind(s, "policies.stats", partEffects, func(ctx context.Context, r *request, p Effects, in *statsInput) (*answer200[vigil.PolicyStats], error) {
+		since, err := in.from(r.started)
+		if err != nil {
+			return nil, err
+		}
+		stats, err := p.Stats(ctx, in.Name, since)
+		return &answer200[vigil.PolicyStats]{Body: stats}, err
 	})
 	bind(s, "policies.delete", partPolicies, func(ctx context.Context, r *request, p Policies, in *nameInput) (*struct{}, error) {
 		return nil, p.Delete(ctx, r.by.Name, in.Name)

@@ -15,6 +15,7 @@ type Tenant struct {
 	History      History
 	Prometheus   Prometheus
 	Policies     Policies
+	Effects      Effects
 	Modules      Modules
 	State        ModuleState
 	Grants       Grants
@@ -51,6 +52,11 @@ type Policies interface {
 	Get(ctx context.Context, name string) (flow.PolicyRow, error)
 	Apply(ctx context.Context, by string, p vigil.Policy) (row flow.PolicyRow, did flow.Applied, err error)
 	Delete(ctx context.Context, by, name string) error
+}
+
+// Effects tell of what use policies are.
+type Effects interface {
+	Stats(ctx context.Context, name string, since time.Time) (vigil.PolicyStats, error)
 }
 
 // Modules is the registry of uploaded modules.

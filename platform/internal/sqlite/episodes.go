@@ -22,6 +22,12 @@ func (db *DB) Episodes(ctx context.Context, limit int) ([]vigil.Episode, error) 
 	return eps, wrap(err, "list episodes")
 }
 
+// EpisodesOf returns the newest episodes of a policy, newest first.
+func (db *DB) EpisodesOf(ctx context.Context, policy string, limit int) ([]vigil.Episode, error) {
+	eps, err := bodies(ctx, db, decodeEpisode, `SELECT body FROM episodes WHERE policy = ? ORDER BY seq DESC LIMIT ?`, policy, limited(limit))
+	return eps, wrap(err, "list episodes of %s", policy)
+}
+
 // SaveEpisodes stores changed episodes and new decisions together, and what
 // people are told of them.
 func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.Decision, notices ...vigil.Notification) error {
