@@ -22,6 +22,14 @@ func (c *Client) Episodes(ctx context.Context, n int) ([]vigil.Episode, error) {
 	return list[vigil.Episode](ctx, c, "/api/v1/episodes", q)
 }
 
+// Why tells why Vigil did, or did not, act on what is asked about: a target, the
+// id of an episode or a remediation, or a policy's name.
+func (c *Client) Why(ctx context.Context, of string) (vigil.Reasons, error) {
+	var said vigil.Reasons
+	_, err := c.call(ctx, ask{method: http.MethodGet, path: "/api/v1/why", query: url.Values{"of": {of}}}, nil, &said)
+	return said, err
+}
+
 // Decisions lists decisions, newest first, of one policy or (policy "") of all.
 func (c *Client) Decisions(ctx context.Context, policy string, n int) ([]vigil.Decision, error) {
 	q := url.Values{}

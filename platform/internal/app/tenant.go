@@ -153,7 +153,7 @@ func (a *App) manual() remedy.Manual {
 func (t *tenant) serves(now func() time.Time) httpd.Tenant {
 	mods := library{t.modules, t, t.engine}
 	return httpd.Tenant{
-		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Effects: effects{t.db, t.policies, now}, Modules: mods, State: mods, Grants: t.modules,
+		Ingest: t.ingest, History: t.history, Prometheus: t.prom, Policies: t.policies, Effects: effects{t.db, t.policies, now}, Reasons: reasons{t.db, t.policies, inventory{t.healer, t.policies}, now}, Modules: mods, State: mods, Grants: t.modules,
 		Remediations: t.healer, Approvals: t.healer, Leases: t.healer, Records: records{t.db, t.audit}, Judgements: t.db,
 		Remediators: t.healer, Targets: inventory{t.healer, t.policies}, Breakers: t.healer, Notices: notices{t.notifier, t.db}, KillSwitch: t.healer, Brakes: t.healer,
 	}

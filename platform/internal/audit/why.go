@@ -10,19 +10,11 @@ import (
 	"github.com/techmedaddy/vigil/sdk/vigil"
 )
 
-// Why answers why Vigil did, or did not, act in one episode.
-type Why struct {
-	Episode      vigil.Episode       `json:"episode,omitzero"` // none if a person asked
-	Sentences    []string            `json:"sentences"`        // what was found, what was done, what holds it back, in this order
-	Hold         *vigil.Hold         `json:"hold,omitempty"`
-	Remediations []vigil.Remediation `json:"remediations"`
-	Next         string              `json:"next,omitempty"` // a command that shows or changes the reason
-}
-
 // Explain puts the answer together from an episode's remediations, in any order,
-// and the records about it, oldest first.
-func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.AuditRecord, now time.Time) Why {
-	w := Why{Episode: ep, Remediations: slices.Clone(treated), Sentences: []string{found(ep, now)}}
+// and the records about it, oldest first. mode is that of its policy now, "" if
+// there is none any more.
+func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.AuditRecord, mode vigil.Mode, now time.Time) vigil.Why {
+	w := vigil.Why{Episode: ep, Remediations: slices.Clone(treated), Sentences: []string{found(ep, now)}}
 	slices.SortFunc(w.Remediations, func(a, b vigil.Remediation) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	for _, r := range w.Remediations {
 		w.Sentences = append(w.Sentences, fmt.Sprintf("%s (%s)", tell(r), r.ID))
@@ -32,6 +24,9 @@ func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.Audi
 	}
 	w.Hold = lastHold(w.Remediations, records)
 	switch {
+	case w.Hold != nil && w.Hold.Reason == vigil.BlockShadow && ep.EndedAt.IsZero() && (mode == vigil.Suggest || mode == vigil.Auto):
+		w.Sentences = append(w.Sentences, fmt.Sprintf("It did not act while %s only watched (shadow). It is in %s now: its next sample decides.", ep.Policy, mode))
+		w.Hold = nil
 	case w.Hold != nil:
 		w.Sentences = append(w.Sentences, held(ep, *w.Hold, now))
 		_, w.Next = meaning(w.Hold.Reason, ep.Policy)
@@ -49,8 +44,8 @@ func Explain(ep vigil.Episode, treated []vigil.Remediation, records []vigil.Audi
 
 // ExplainPolicy answers for what a policy, or its module, was kept from speaking
 // of, from the records about it, oldest first.
-func ExplainPolicy(policy string, records []vigil.AuditRecord) Why {
-	w := Why{Next: "vigil policy show " + policy}
+func ExplainPolicy(policy string, records []vigil.AuditRecord) vigil.Why {
+	w := vigil.Why{Next: "vigil policy show " + policy}
 	for _, rec := range records {
 		if rec.Verb == "remediation.held" && rec.To == string(vigil.BlockScope) {
 			w.Hold = &vigil.Hold{Reason: vigil.BlockScope, Detail: rec.Message}
@@ -70,8 +65,8 @@ func handedOff(h vigil.HandOff) string {
 }
 
 // ExplainWish answers why Vigil did what a person asked for.
-func ExplainWish(r vigil.Remediation) Why {
-	return Why{Sentences: []string{fmt.Sprintf("%s (%s)", tell(r), r.ID)}, Remediations: []vigil.Remediation{r}, Next: "vigil remediation show " + r.ID}
+func ExplainWish(r vigil.Remediation) vigil.Why {
+	return vigil.Why{Sentences: []string{fmt.Sprintf("%s (%s)", tell(r), r.ID)}, Remediations: []vigil.Remediation{r}, Next: "vigil remediation show " + r.ID}
 }
 
 // found says what the policy saw, and for how long.

@@ -34,7 +34,7 @@ func TestExplain_SaysWhatWasFoundDoneAndHeld(t *testing.T) {
 		t.Helper()
 		ep, now := firing()
 		rems, recs := change(&ep, now)
-		w := audit.Explain(ep, rems, recs, now)
+		w := audit.Explain(ep, rems, recs, vigil.Shadow, now)
 		if got := strings.Join(append(w.Sentences, w.Next), "\n"); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
 		}
@@ -105,7 +105,7 @@ func TestExplain_HasWordsForEveryReason(t *testing.T) {
 			t.Fatal(err)
 		}
 		ep, now := firing()
-		w := audit.Explain(ep, nil, []vigil.AuditRecord{heldAt(now, vigil.Hold{Reason: vigil.BlockReason(reason), Detail: "x"})}, now)
+		w := audit.Explain(ep, nil, []vigil.AuditRecord{heldAt(now, vigil.Hold{Reason: vigil.BlockReason(reason), Detail: "x"})}, vigil.Shadow, now)
 		_, says, _ := strings.Cut(w.Sentences[1], "for ")
 		says, _, _ = strings.Cut(says, " (")
 		if was := said[says]; was != "" || len(says) < 10 {
@@ -130,7 +130,7 @@ func TestExplain_SaysWhatAPersonTakesOver(t *testing.T) {
 	}
 	const want = "cpu-high handed it to a person at 2026-05-04 12:00:00.000 UTC: still bad at 0.9 after the action. " +
 		"It had tried reload: no; then restart-service: it ended well and the target stayed bad."
-	if w := audit.Explain(ep, []vigil.Remediation{r}, nil, now); len(w.Sentences) != 3 || w.Sentences[2] != want {
+	if w := audit.Explain(ep, []vigil.Remediation{r}, nil, vigil.Shadow, now); len(w.Sentences) != 3 || w.Sentences[2] != want {
 		t.Errorf("sentences = %q, want %q as the last", w.Sentences, want)
 	}
 	_, timeline := audit.Story(r)
@@ -141,4 +141,22 @@ func TestExplain_SaysWhatAPersonTakesOver(t *testing.T) {
 	if err := audit.Report(&doc, audit.Gather(r, nil, nil)); err != nil || !strings.Contains(doc.String(), "## Handed to a person\n") || !strings.Contains(doc.String(), "It had tried reload: no") {
 		t.Errorf("the post-mortem: %v\n%s", err, doc.String())
 	}
+}
+
+// TestExplain_KnowsThatAModeHasChanged: the record of a hold is of the past.
+func TestExplain_KnowsThatAModeHasChanged(t *testing.T) {
+	t.Parallel()
+	f := func(mode vigil.Mode, reason vigil.BlockReason, want string) {
+		t.Helper()
+		ep, now := firing()
+		w := audit.Explain(ep, nil, []vigil.AuditRecord{heldAt(now, vigil.Hold{Reason: reason, Detail: "x"})}, mode, now)
+		if len(w.Sentences) != 2 || !strings.Contains(w.Sentences[1], want) {
+			t.Errorf("%s held by %s: %q, want %q", mode, reason, w.Sentences, want)
+		}
+	}
+	f(vigil.Shadow, vigil.BlockShadow, "It does not act, for the policy only watches (shadow)")
+	f(vigil.Auto, vigil.BlockShadow, "It did not act while cpu-high only watched (shadow). It is in auto now: its next sample decides.")
+	f(vigil.Suggest, vigil.BlockShadow, "It is in suggest now")
+	f("", vigil.BlockShadow, "It does not act, for the policy only watches (shadow)")
+	f(vigil.Auto, vigil.BlockCooldown, "It does not act, for the last action is too fresh (cooldown)")
 }

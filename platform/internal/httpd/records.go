@@ -27,6 +27,13 @@ func (s *site) judgements() {
 		all, err := p.Decisions(ctx, in.Policy, in.Limit)
 		return listed(all), err
 	})
+	type about struct {
+		Of string `query:"of" maxLength:"512" doc:"a target, or the id of an episode or a remediation, or a policy's name"`
+	}
+	bind(s, "why", func(t Tenant) Reasons { return t.Reasons }, func(ctx context.Context, _ *request, p Reasons, in *about) (*answer200[vigil.Reasons], error) {
+		said, err := p.Why(ctx, in.Of)
+		return &answer200[vigil.Reasons]{Body: said}, err
+	})
 	bind(s, "decisions.get", partJudgements, func(ctx context.Context, _ *request, p Judgements, in *idInput) (*answer200[vigil.Decision], error) {
 		d, err := p.Decision(ctx, in.ID)
 		return &answer200[vigil.Decision]{Body: d}, err

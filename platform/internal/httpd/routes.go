@@ -66,6 +66,7 @@ func Routes() []Route {
 		{ID: "policies.list", Method: "GET", Path: "/api/v1/policies", Says: "List policies"},
 		{ID: "policies.get", Method: "GET", Path: "/api/v1/policies/{name}", Says: "Show a policy"},
 		{ID: "policies.stats", Method: "GET", Path: "/api/v1/policies/{name}/stats", Says: "What became of a policy's episodes, treated and left alone"},
+		{ID: "why", Method: "GET", Path: "/api/v1/why", Says: "Why Vigil did, or did not, act"},
 		{ID: "policies.put", Method: "PUT", Path: "/api/v1/policies/{name}", Says: "Apply a policy", body: smallBody},
 		{ID: "policies.delete", Method: "DELETE", Path: "/api/v1/policies/{name}", Says: "Delete a policy"},
 		{ID: "episodes.list", Method: "GET", Path: "/api/v1/episodes", Says: "List episodes, newest first"},

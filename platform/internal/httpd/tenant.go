@@ -16,6 +16,7 @@ type Tenant struct {
 	Prometheus   Prometheus
 	Policies     Policies
 	Effects      Effects
+	Reasons      Reasons
 	Modules      Modules
 	State        ModuleState
 	Grants       Grants
@@ -57,6 +58,11 @@ type Policies interface {
 // Effects tell of what use policies are.
 type Effects interface {
 	Stats(ctx context.Context, name string, since time.Time) (vigil.PolicyStats, error)
+}
+
+// Reasons tell why something was, or was not, acted on.
+type Reasons interface {
+	Why(ctx context.Context, of string) (vigil.Reasons, error)
 }
 
 // Modules is the registry of uploaded modules.

@@ -28,6 +28,22 @@ func (db *DB) EpisodesOf(ctx context.Context, policy string, limit int) ([]vigil
 	return eps, wrap(err, "list episodes of %s", policy)
 }
 
+// EpisodesAt returns the newest episodes of a target, newest first. A target
+// without a host stands for that target on every host.
+func (db *DB) EpisodesAt(ctx context.Context, target string, limit int) ([]vigil.Episode, error) {
+	eps, err := bodies(ctx, db, decodeEpisode,
+		`SELECT body FROM episodes WHERE target = ? OR substr(target, 1, length(?) + 1) = ? || '@' ORDER BY seq DESC LIMIT ?`, target, target, target, limited(limit))
+	return eps, wrap(err, "list episodes of %s", target)
+}
+
+// Episode returns one episode.
+func (db *DB) Episode(ctx context.Context, id string) (vigil.Episode, error) {
+	ep, err := body(ctx, db, decodeEpisode,
+		vigil.Errorf(vigil.NotFound, "episode_unknown", "no episode %.40q", id).Hinted("vigil target ls"),
+		`SELECT body FROM episodes WHERE id = ?`, id)
+	return ep, wrap(err, "read episode %s", id)
+}
+
 // SaveEpisodes stores changed episodes and new decisions together, and what
 // people are told of them.
 func (db *DB) SaveEpisodes(ctx context.Context, eps []vigil.Episode, ds []vigil.Decision, notices ...vigil.Notification) error {
