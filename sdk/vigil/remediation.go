@@ -53,6 +53,7 @@ type Remediation struct {
 	Trace        string       `json:"trace,omitempty"`       // W3C traceparent the story hangs on
 	ParentSpan   string       `json:"parent_span,omitempty"` // hex id of the span that Trace's span is a child of
 	Version      int64        `json:"version"`               // compare-and-set counter
+	Asked        string       `json:"asked,omitempty"`       // digest of the present step's action when a person was asked about it
 	Preview      *Preview     `json:"preview,omitempty"`     // in answers to who asks for one that has not begun
 }
 

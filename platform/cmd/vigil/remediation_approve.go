@@ -60,6 +60,9 @@ func drawPlan(w io.Writer, r vigil.Remediation) {
 		fmt.Fprintf(w, "%s %d. %s %s (at most %s)\n", mark, i+1, plain(s.Action), plain(string(s.With)), s.Timeout)
 	}
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if r.Asked != "" {
+		row(columns, "module", short(r.Asked))
+	}
 	drawPreview(columns, r.Preview)
 	_ = columns.Flush() // to the terminal; who cannot see it will not say yes
 }

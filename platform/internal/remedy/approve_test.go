@@ -169,3 +169,37 @@ func TestPreview_SaysWhatAPersonShouldKnowAndChangesNothing(t *testing.T) {
 		t.Errorf("Preview of what is over = %v, %v, want none", got, err)
 	}
 }
+
+// TestApproval_IsOfTheModuleThatWasSeen: an upload between the question, the
+// answer and the start has a person look anew.
+func TestApproval_IsOfTheModuleThatWasSeen(t *testing.T) {
+	t.Parallel()
+	p := cpuHigh()
+	w, r := asked(t, &p)
+	if r.Asked != "sha256:restart-service" {
+		t.Fatalf("asked about %q", r.Asked)
+	}
+	w.newer.Store(true) // before the answer
+	if err := w.Approve(t.Context(), r.ID, "ann", r.Version); vigil.CodeOf(err) != "action_changed" {
+		t.Errorf("Approve of another module = %v, want action_changed", err)
+	}
+	r = w.led.newest(t, 0)
+	w.want(r.ID, vigil.AwaitingApproval)
+	w.must(w.Approve(t.Context(), r.ID, "ann", r.Version))
+	w.newer.Store(false) // after it
+	if l := w.lease(); l != nil {
+		t.Errorf("leased %s, want another question", l.Digest)
+	}
+	w.want(r.ID, vigil.AwaitingApproval)
+	r = w.led.newest(t, 0)
+	if r.Hold == nil || r.Hold.Reason != vigil.BlockApproval || !strings.Contains(r.Hold.Detail, "another module than was agreed to") {
+		t.Errorf("held by %+v", r.Hold)
+	}
+	w.must(w.Approve(t.Context(), r.ID, "ann", r.Version))
+	if l := w.lease(); l == nil || l.Digest != "sha256:restart-service" {
+		t.Errorf("leased %+v, want what was agreed to", l)
+	}
+	if n := w.led.verbs("remediation.action_changed"); n != 1 {
+		t.Errorf("%d records of the change, want one", n)
+	}
+}

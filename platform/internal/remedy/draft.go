@@ -115,6 +115,9 @@ func (d *draft) move(r *vigil.Remediation, to vigil.State, by, message string, d
 		return
 	}
 	r.State, r.EndedAt = to, time.Time{}
+	if to == vigil.AwaitingApproval {
+		r.Asked = d.digest(*r)
+	}
 	if to.Final() {
 		r.EndedAt = d.now
 	} else {

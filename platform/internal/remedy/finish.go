@@ -138,6 +138,7 @@ func (d *draft) next(r *vigil.Remediation, by string, end vigil.State, message s
 		return
 	}
 	r.Step++
+	r.Asked = ""
 	r.PlannedAt = d.now
 	d.move(r, vigil.Planned, by, fmt.Sprintf("%s; step %d of %d is next", message, r.Step+1, len(r.Runbook)), nil)
 	d.save(r)

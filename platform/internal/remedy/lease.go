@@ -60,7 +60,7 @@ func (d *draft) handout() {
 	for _, id := range d.queue {
 		r, _ := d.edit(id)
 		h, ok := d.waiter(r.Target)
-		if ok && d.confirmed(r) && d.review(&r) {
+		if ok && d.confirmed(r) && d.review(&r) && d.agreed(&r) {
 			d.lease(&r, h)
 		}
 	}

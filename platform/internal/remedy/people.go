@@ -108,6 +108,14 @@ func (e Approved) apply(d *draft) {
 			return
 		}
 	}
+	if now := d.digest(r); r.State == vigil.Unknown {
+		r.Asked = now
+	} else if r.Asked != "" && now != r.Asked {
+		d.reask(&r)
+		d.fail(vigil.Errorf(vigil.Conflict, "action_changed", "%s is another module than it was when remediation %s asked", r.Runbook[r.Step].Action, r.ID).
+			With("asked", r.Asked).With("now", now).Hinted("look at it anew: vigil remediation show %s", r.ID))
+		return
+	}
 	if r.State == vigil.Unknown {
 		if id, taken := d.busy.get(r.Target.String()); taken {
 			d.fail(vigil.Errorf(vigil.Conflict, "target_busy", "%s already treats %s", id, r.Target))
@@ -118,6 +126,32 @@ func (e Approved) apply(d *draft) {
 	r.PlannedAt = d.now
 	d.move(&r, vigil.Planned, e.By, e.By+" approved it", nil)
 	d.save(&r)
+}
+
+// reask has a person look anew at what waits for them, since another module would
+// do it. Whoever saw it before has an older version.
+func (d *draft) reask(r *vigil.Remediation) {
+	was := r.Asked
+	r.Asked = d.digest(*r)
+	d.record(vigil.AuditRecord{
+		By: "vigil", Verb: "remediation.action_changed", Object: r.ID, Target: r.Target.String(), From: was, To: r.Asked,
+		Message: r.Runbook[r.Step].Action + " is another module now; a person has to look anew",
+	})
+	d.save(r)
+}
+
+// agreed reports whether what a person agreed to is still what would be done; if
+// not, they are asked anew.
+func (d *draft) agreed(r *vigil.Remediation) bool {
+	if r.Asked == "" || r.Asked == d.digest(*r) {
+		return true
+	}
+	action := r.Runbook[r.Step].Action
+	r.Hold = &vigil.Hold{Reason: vigil.BlockApproval, Detail: action + " is another module than was agreed to"}
+	r.PlannedAt = d.now
+	d.move(r, vigil.AwaitingApproval, "vigil", r.Hold.Detail, r.Hold)
+	d.save(r)
+	return false
 }
 
 // missed says why a person's approval of what is over comes too late.

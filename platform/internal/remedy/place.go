@@ -107,6 +107,16 @@ func (d *draft) action(ref string) (Action, bool) {
 	return a, ok
 }
 
+// digest is that of the module which a remediation's present step names now, ""
+// if it names none.
+func (d *draft) digest(r vigil.Remediation) string {
+	if r.Step >= len(r.Runbook) {
+		return ""
+	}
+	act, _ := d.action(r.Runbook[r.Step].Action)
+	return act.Module.Digest
+}
+
 // denied says why a runbook's step may not run, "" if it may. A module that
 // needs something of the host and was granted nothing would only fail there.
 func (d *draft) denied(runbook []vigil.Step, step int) string {

@@ -212,15 +212,22 @@ func (l *ledger) verbs(verb string) (n int) {
 
 // registry knows every action that is not called missing; careful is not
 // idempotent, poor has no grant.
-type registry struct{ revoked *atomic.Bool } // all grants, if set
+type registry struct {
+	revoked *atomic.Bool // all grants, if set
+	newer   *atomic.Bool // names mean newer modules, if set
+}
 
 func (r registry) Action(_ context.Context, ref string) (vigil.Module, []vigil.Grant, error) {
-	name := strings.TrimPrefix(ref, "sha256:")
+	name := strings.TrimSuffix(strings.TrimPrefix(ref, "sha256:"), "-2")
 	if name == "missing" {
 		return vigil.Module{}, nil, vigil.Errorf(vigil.NotFound, "module_not_found", "no module missing")
 	}
+	digest := "sha256:" + name
+	if name == ref && r.newer != nil && r.newer.Load() {
+		digest += "-2"
+	}
 	m := vigil.Module{
-		Name: name, Digest: "sha256:" + name, Kind: vigil.ActionModule, Idempotent: name != "careful",
+		Name: name, Digest: digest, Kind: vigil.ActionModule, Idempotent: name != "careful",
 		Requires: []vigil.Requirement{{Capability: "service.restart", Target: "service:*"}},
 	}
 	if name == "poor" || r.revoked != nil && r.revoked.Load() {
@@ -262,6 +269,7 @@ type ward struct {
 	spans *spanBag
 
 	revoked atomic.Bool // all grants
+	newer   atomic.Bool // modules, for what names mean
 	fleet   remedy.Fleet
 	crew    int // hosts beside host-1
 }
@@ -277,7 +285,7 @@ func newWard(t *testing.T) *ward {
 func (w *ward) reopen() {
 	w.t.Helper()
 	h, err := remedy.Open(w.t.Context(), remedy.Options{
-		Tenant: "default", Ledger: w.led, Actions: registry{&w.revoked}, Spans: w.spans, Now: w.clock.now,
+		Tenant: "default", Ledger: w.led, Actions: registry{&w.revoked, &w.newer}, Spans: w.spans, Now: w.clock.now,
 		Log: slog.New(slog.DiscardHandler), HostStarted: w.clock.now(), Fleet: w.fleet,
 	})
 	w.must(err)
