@@ -71,9 +71,19 @@ func (s *Store) heard(ctx context.Context, found []*series, lo, hi int64) (map[u
 	})
 }
 
+// atOnce is how many heads are asked before appends have a turn.
+const atOnce = 4096
+
 // heardInHeads notes what memory can tell and returns the ids of the series of
 // which it cannot, ascending.
 func (s *Store) heardInHeads(found []*series, lo, hi int64, heard map[uint64]bool) (unsure []uint64) {
+	for some := range slices.Chunk(found, atOnce) {
+		unsure = append(unsure, s.heardInSome(some, lo, hi, heard)...)
+	}
+	return unsure
+}
+
+func (s *Store) heardInSome(found []*series, lo, hi int64, heard map[uint64]bool) (unsure []uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, one := range found {
