@@ -27,15 +27,7 @@ const duelLanes = 2
 // often (40).
 func TestDuel_KilledMidActionNothingStartsTwice(t *testing.T) {
 	t.Parallel()
-	kills, err := strconv.Atoi(envOr("VIGIL_DUELS", "40"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed, err := strconv.ParseUint(envOr("VIGIL_SEED", strconv.FormatInt(time.Now().UnixNano(), 10)), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("replay: VIGIL_SEED=%d VIGIL_DUELS=%d go test -run TestDuel ./platform/cmd/vigil", seed, kills)
+	kills, seed := draws(t, "VIGIL_DUELS", "40")
 	bin, begin := plainBinary(t), time.Now()
 	var mu sync.Mutex
 	var mid [3]int

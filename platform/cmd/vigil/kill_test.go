@@ -45,15 +45,7 @@ const killLanes = 4
 // often than intents were made durable. VIGIL_KILLS sets how often (200).
 func TestKill_LosesNoAckedSampleAndStartsNothingTwice(t *testing.T) {
 	t.Parallel()
-	kills, err := strconv.Atoi(envOr("VIGIL_KILLS", "200"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed, err := strconv.ParseUint(envOr("VIGIL_SEED", strconv.FormatInt(time.Now().UnixNano(), 10)), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("replay: VIGIL_SEED=%d VIGIL_KILLS=%d go test -run TestKill ./platform/cmd/vigil", seed, kills)
+	kills, seed := draws(t, "VIGIL_KILLS", "200")
 	bin, begin := plainBinary(t), time.Now()
 	var mu sync.Mutex
 	crossed := map[string]float64{}
@@ -77,6 +69,21 @@ func TestKill_LosesNoAckedSampleAndStartsNothingTwice(t *testing.T) {
 			}
 		})
 	}
+}
+
+// draws is how often a campaign does what it does, and the seed of its chances.
+func draws(t *testing.T, name, usual string) (n int, seed uint64) {
+	t.Helper()
+	n, err := strconv.Atoi(envOr(name, usual))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err = strconv.ParseUint(envOr("VIGIL_SEED", strconv.FormatInt(time.Now().UnixNano(), 10)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("replay: VIGIL_SEED=%d %s=%d go test -run '^%s$' ./platform/cmd/vigil", seed, name, n, t.Name())
+	return n, seed
 }
 
 // plainBinary builds vigil as it is released: under the race detector a life is
