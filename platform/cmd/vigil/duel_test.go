@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -176,4 +178,41 @@ func (d *duel) judge(t *testing.T) {
 	noAttemptTwice(t, query(t, d.bin, d.dir, `SELECT body FROM remediations`))
 	verifyAudit(t, d.dir, d.conf)
 	t.Logf("%v intents, %d starts", intents, n)
+}
+
+// TestDuel_SeesATwin is the control: a service that is started beside itself, by
+// whomever, is noted, and one that comes after itself is not.
+func TestDuel_SeesATwin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	script := write(t, dir, "lone.sh", lone)
+	run := func() *exec.Cmd {
+		before := started(filepath.Join(dir, "starts"))
+		cmd := exec.Command("/bin/sh", script, dir, "7")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { end(cmd) })
+		until(t, 20*time.Second, "the service starts", func() bool { return started(filepath.Join(dir, "starts")) > before })
+		return cmd
+	}
+	twins := func() string {
+		noted, _ := os.ReadFile(filepath.Join(dir, "twins")) // none: no file
+		return string(noted)
+	}
+	end(run())
+	run()
+	if got := twins(); got != "" {
+		t.Errorf("one after the other: twins %q", got)
+	}
+	run()
+	if got := twins(); got != "7\n" {
+		t.Errorf("one beside the other: twins %q, want it noted", got)
+	}
+}
+
+func end(cmd *exec.Cmd) {
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
 }
