@@ -55,6 +55,7 @@ func mutants() []mutant {
 		{handedOff, "remedy/draft.go", "\t\tr.HandOff = nil // it goes on by itself after all\n", ""},
 		{takenBack, "remedy/finish.go", "\t\tif !stop {\n\t\t\td.compensate(*r)\n\t\t}\n", ""},
 		{freeUndo, "remedy/memory.go", "r.Policy == b.Policy && r.Origin == vigil.FromPolicy && (", "r.Policy == b.Policy && ("},
+		{onRecord, "remedy/draft.go", "To: string(to), Message: message", "To: string(from), Message: message"},
 		{versions, "remedy/draft.go", "\t\tr.Version++\n", ""},
 	}
 }

@@ -35,6 +35,7 @@ const (
 	handedOff    = "handed to a person"
 	takenBack    = "taken back once, and only what failed"
 	freeUndo     = "no breaker holds an undo"
+	onRecord     = "each change of state is on record with it"
 )
 
 // watch knows what truly happened, and compares.
@@ -49,6 +50,7 @@ type watch struct {
 	asked    map[string]asked           // and since when they were
 	again    map[string]bool            // and those that a person had started once more
 	stopped  map[string]bool            // remediations whose running action was asked to stop
+	states   map[string]vigil.State     // remediations, as they were durable last
 	stormy   map[string]bool            // policies that last told of a storm, heard or not
 }
 
@@ -77,7 +79,7 @@ func newWatch(w *world) *watch {
 	return &watch{
 		w: w, news: map[string]news{}, fences: map[string]uint64{}, intents: map[uint64]map[string]bool{},
 		entries: map[string][]entry{}, pauses: map[string]time.Time{}, approved: map[string]bool{}, asked: map[string]asked{}, again: map[string]bool{}, stormy: map[string]bool{},
-		stopped: map[string]bool{},
+		stopped: map[string]bool{}, states: map[string]vigil.State{},
 	}
 }
 
@@ -102,6 +104,9 @@ func (wa *watch) told(p *policy, t *target, at time.Time, bad bool) (undo func()
 
 // changed looks at a change that became durable.
 func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
+	for _, r := range out.Change.Remediations {
+		wa.recorded(r, out.Change.Audit)
+	}
 	for _, rec := range out.Change.Audit {
 		wa.record(rec, out.Change)
 	}
@@ -126,6 +131,21 @@ func (wa *watch) changed(body remedy.Body, out remedy.Effects) {
 	if vigil.CodeOf(out.Err) == "no_edge" {
 		wa.w.broken(machineHolds, "%T: %v", body, out.Err)
 	}
+}
+
+// recorded holds a change of state to the records that became durable with it:
+// they lead from the state before to the one after, step by step.
+func (wa *watch) recorded(r vigil.Remediation, audit []vigil.AuditRecord) {
+	at := string(wa.states[r.ID])
+	for _, rec := range audit {
+		if rec.Object == r.ID && rec.Verb == "remediation."+rec.To && rec.From == at {
+			at = rec.To
+		}
+	}
+	if at != string(r.State) {
+		wa.w.broken(onRecord, "%s went from %q to %s, and the records with it lead to %q", r.ID, wa.states[r.ID], r.State, at)
+	}
+	wa.states[r.ID] = r.State
 }
 
 // answered holds a yes that was taken to what was asked, and when.
